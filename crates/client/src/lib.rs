@@ -1,0 +1,1 @@
+//! Stands where Nomad's client stands: directories, users, environment, cgroup, restarts.

@@ -1,0 +1,417 @@
+//! One function for each thing a Nomad driver is asked.
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use crate::TaskConfig;
+use crate::options::{Mismatch, Opt, Values};
+
+/// Which of the two drivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the drivers' names")]
+pub enum Kind {
+    Exec,
+    Exec2,
+}
+
+/// A driver, configured by its operator. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    kind: Kind,
+}
+
+/// What a driver needs to know of the place it runs in.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// Root-only directory for sockets and exit records.
+    pub state_dir: PathBuf,
+    /// Whether tasks end with this process.
+    pub lifetime: shim::Lifetime,
+    /// The node's compute.
+    pub compute: Compute,
+    /// Directories that no task may see although they lie below something granted: data, state, sockets.
+    pub hidden: Vec<PathBuf>,
+}
+
+/// The node's compute, for cpu limits and stats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compute {
+    /// Sum over all cores.
+    pub total_mhz: u64,
+    /// All logical cores.
+    pub cores: u64,
+}
+
+/// What Nomad calls the driver's Capabilities.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Nomad's DriverCapabilities, name for name")]
+pub struct Features {
+    pub send_signals: bool,
+    pub exec: bool,
+    pub fs_isolation: FsIsolation,
+    pub network_isolation_modes: Vec<crate::task_config::NetworkMode>,
+    pub must_create_network: bool,
+    pub dynamic_workload_users: bool,
+}
+
+/// Which kind of root a driver gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Nomad's words")]
+pub enum FsIsolation {
+    None,
+    Chroot,
+    Image,
+    Unveil,
+}
+
+/// Whether this host can run the driver.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fingerprint {
+    /// Health.
+    pub health: Health,
+    /// In the originals' words where they have some.
+    pub description: String,
+    /// `driver.exec2.unveil.tasks` and the like.
+    pub attributes: BTreeMap<String, Attribute>,
+}
+
+/// Nomad's three states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Nomad's words")]
+pub enum Health {
+    Undetected,
+    Unhealthy,
+    Healthy,
+}
+
+/// A node attribute's value.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "the names are the types'")]
+pub enum Attribute {
+    Bool(bool),
+    Int(i64),
+    String(String),
+}
+
+/// A started or recovered task. Dropping it never touches the task, except where its lifetime is the foreground.
+#[derive(Debug)]
+pub struct Task {
+    id: String,
+}
+
+/// The end of a task in Nomad's form.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExitResult {
+    /// The code; 128 + n for signal n.
+    pub exit_code: i32,
+    /// The signal, or 0.
+    pub signal: i32,
+    /// The kernel killed it or a part of it for memory, and it failed.
+    pub oom_killed: bool,
+    /// What became of it when the shim was lost (`the shim was killed and took the task with it`).
+    pub error: Option<String>,
+    /// When it ended.
+    pub ended_at: Option<SystemTime>,
+}
+
+/// Nomad's task states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "Nomad's words")]
+pub enum State {
+    Unknown,
+    Running,
+    Exited,
+}
+
+/// InspectTask's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// Task id.
+    pub id: String,
+    /// Task name.
+    pub name: String,
+    /// State.
+    pub state: State,
+    /// When it was started.
+    pub started_at: SystemTime,
+    /// How it ended, if it has.
+    pub result: Option<ExitResult>,
+    /// `pid`: the host pid.
+    pub attributes: BTreeMap<String, String>,
+    /// What was wanted and could not be had at the start, in words.
+    pub refusals: Vec<String>,
+}
+
+/// One sample of usage. Percentages are of one core.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[allow(missing_docs, reason = "Nomad's TaskResourceUsage, name for name; None: not measured")]
+pub struct TaskStats {
+    pub timestamp: Option<SystemTime>,
+    pub system_mode_percent: Option<f64>,
+    pub user_mode_percent: Option<f64>,
+    pub percent: Option<f64>,
+    pub total_ticks: Option<f64>,
+    pub throttled_periods: Option<u64>,
+    pub throttled_nsec: Option<u64>,
+    pub rss_bytes: Option<u64>,
+    pub cache_bytes: Option<u64>,
+    pub swap_bytes: Option<u64>,
+    pub usage_bytes: Option<u64>,
+    pub max_usage_bytes: Option<u64>,
+    pub kernel_usage_bytes: Option<u64>,
+    pub kernel_max_usage_bytes: Option<u64>,
+    pub pids: Option<u64>,
+}
+
+/// What ExecTask gives back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ExecOutput {
+    /// stdout and stderr merged, the last 4096 bytes.
+    pub output: Vec<u8>,
+    /// How it ended.
+    pub result: ExitResult,
+}
+
+/// A command running beside the task. Dropping it kills the command.
+#[derive(Debug)]
+pub struct Session {
+    /// Near ends of its streams; take them out to pump them.
+    pub streams: Option<shim::Streams>,
+}
+
+/// A mistake in the operator's configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Of type or name.
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// Of value, in the originals' words: `default_pid_mode must be "private" or "host", got "x"`.
+    #[error("{message}")]
+    Value {
+        /// The option.
+        option: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+}
+
+/// Why a task was not started. Nothing is left of it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Of type or name in the task's configuration.
+    #[error("failed to decode driver config: {0}")]
+    Mismatch(#[from] Mismatch),
+    /// Of value in the task's configuration, in the originals' words.
+    #[error("failed driver config validation: {message}")]
+    Value {
+        /// The option, so that a face that knows positions can point at it.
+        option: &'static str,
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A user that cannot be resolved or is not allowed.
+    #[error("{0}")]
+    User(String),
+    /// The command does not exist inside (127).
+    #[error("{0}")]
+    NotFound(String),
+    /// The command exists and cannot be executed (126).
+    #[error("{0}")]
+    NotExecutable(String),
+    /// The host or the sandbox failed (125).
+    #[error("{act}")]
+    Host {
+        /// What was attempted.
+        act: String,
+        /// Why it failed.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// Why a running task did not do what was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Not a signal's name.
+    #[error("unknown signal {0:?}")]
+    UnknownSignal(String),
+    /// `destroy` without force.
+    #[error("cannot destroy running task")]
+    StillRunning,
+    /// No command.
+    #[error("error cmd must have at least one value")]
+    NoCommand,
+    /// The time was over.
+    #[error("the command did not end within {0:?} and was killed")]
+    Timeout(Duration),
+    /// The shim.
+    #[error(transparent)]
+    Shim(#[from] shim::Error),
+    /// The cgroup.
+    #[error(transparent)]
+    Cgroup(#[from] cgroup::Error),
+    /// Something else of the host.
+    #[error("{act}")]
+    Io {
+        /// What was attempted.
+        act: String,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+/// Why a task was not recovered. Nothing was touched.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// Bytes that are not a handle of ours, or of another version.
+    #[error("failed to decode task state from handle: {0}")]
+    Handle(String),
+    /// No trace of the task is left.
+    #[error("task {id} is gone: {reason}")]
+    Gone {
+        /// Task id.
+        id: String,
+        /// What was looked for.
+        reason: String,
+    },
+    /// The shim.
+    #[error(transparent)]
+    Shim(#[from] shim::Error),
+}
+
+impl Kind {
+    /// `exec` or `exec2`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Exec => "exec",
+            Kind::Exec2 => "exec2",
+        }
+    }
+
+    /// By Nomad's name.
+    pub fn from_name(_name: &str) -> Option<Kind> {
+        todo!()
+    }
+
+    /// The options of a task's `config {}`.
+    pub fn task_options(self) -> &'static [Opt] {
+        todo!()
+    }
+
+    /// The options of the operator's `plugin "…" { config {} }`.
+    pub fn operator_options(self) -> &'static [Opt] {
+        todo!()
+    }
+}
+
+impl Driver {
+    /// Checks the operator's configuration (absent options get their defaults) and keeps it.
+    pub fn new(_kind: Kind, _config: &Values, _place: Place) -> Result<Driver, ConfigError> {
+        todo!()
+    }
+
+    /// Which of the two.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What it can do.
+    pub fn features(&self) -> Features {
+        todo!()
+    }
+
+    /// Whether this host can run it. No side effects.
+    pub fn fingerprint(&self) -> Fingerprint {
+        todo!()
+    }
+
+    /// The description of a task's process: a pure function of the task, the operator's configuration and the user that was looked up.
+    pub fn lower(&self, _task: &TaskConfig) -> Result<sandbox::Spec, StartError> {
+        todo!()
+    }
+
+    /// Starts a task; returns once its command has been executed. Applies limits, empties its cgroup first.
+    pub fn start(&self, _task: &TaskConfig) -> Result<Task, StartError> {
+        todo!()
+    }
+
+    /// Finds a task again from nothing but the bytes of its handle, also one that has ended meanwhile.
+    pub fn recover(&self, _handle: &[u8]) -> Result<Task, RecoverError> {
+        todo!()
+    }
+}
+
+impl Task {
+    /// Its id.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What to keep so that [`Driver::recover`] works.
+    pub fn handle(&self) -> Vec<u8> {
+        todo!()
+    }
+
+    /// Waits for the end; any number of callers, before and after it.
+    pub fn wait(&self) -> Result<ExitResult, Error> {
+        todo!()
+    }
+
+    /// Polite, then hard. `signal` empty means SIGINT; case and the prefix `SIG` do not matter, numbers are taken too. A task that has
+    /// ended is fine.
+    pub fn stop(&self, _signal: &str, _grace: Duration) -> Result<(), Error> {
+        todo!()
+    }
+
+    /// Sends a signal to the main process.
+    pub fn signal(&self, _signal: &str) -> Result<(), Error> {
+        todo!()
+    }
+
+    /// Kills what is left, removes records and the cgroup directories that the driver made itself. Idempotent.
+    pub fn destroy(&self, _force: bool) -> Result<(), Error> {
+        todo!()
+    }
+
+    /// Its state.
+    pub fn inspect(&self) -> Result<Status, Error> {
+        todo!()
+    }
+
+    /// One sample; rates are since the previous call (first: since the start).
+    pub fn stats(&self) -> Result<TaskStats, Error> {
+        todo!()
+    }
+
+    /// Runs a command beside the task to its end, or kills it when the time is over (`None`: no limit).
+    pub fn exec(&self, _command: &[String], _limit: Option<Duration>) -> Result<ExecOutput, Error> {
+        todo!()
+    }
+
+    /// Starts a command beside the task, with a terminal or with three pipes.
+    pub fn exec_streaming(&self, _command: &[String], _tty: bool) -> Result<Session, Error> {
+        todo!()
+    }
+}
+
+impl Session {
+    /// Sets the terminal's size.
+    pub fn resize(&self, _rows: u16, _columns: u16) -> Result<(), Error> {
+        todo!()
+    }
+
+    /// A descriptor of the terminal that stays with the session, for resizing while another thread pumps.
+    pub fn terminal(&self) -> Option<&OwnedFd> {
+        todo!()
+    }
+
+    /// Waits for the command's end.
+    pub fn wait(&mut self) -> Result<ExitResult, Error> {
+        todo!()
+    }
+}

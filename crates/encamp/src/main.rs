@@ -1,0 +1,2 @@
+//! The one program: a command line, or a Nomad plugin when Nomad starts it.
+fn main() {}

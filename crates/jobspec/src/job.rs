@@ -1,0 +1,165 @@
+//! The author's intentions, with positions in the file.
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Serialize;
+
+/// Bytes of the file that a value or block was written in.
+pub type Span = Range<usize>;
+
+/// A value with its place.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Its place.
+    pub span: Span,
+}
+
+/// A job.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Job {
+    /// The label of the `job` block.
+    pub id: String,
+    /// `name`, else the id.
+    pub name: String,
+    /// `type`.
+    pub kind: JobType,
+    /// `region`, default `global`.
+    pub region: String,
+    /// `namespace`, default `default`.
+    pub namespace: String,
+    /// `datacenters`, default `["*"]`.
+    pub datacenters: Vec<String>,
+    /// Merged downwards: a task's own meta wins.
+    pub meta: BTreeMap<String, String>,
+    /// In the order of the file.
+    pub groups: Vec<Group>,
+}
+
+/// Nomad's job types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "Nomad's words")]
+pub enum JobType {
+    Service,
+    Batch,
+    System,
+    Sysbatch,
+}
+
+/// A group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Group {
+    /// Its label.
+    pub name: String,
+    /// Where it is.
+    pub span: Span,
+    /// In the order of the file.
+    pub tasks: Vec<Task>,
+}
+
+/// A task.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Task {
+    /// Its label.
+    pub name: String,
+    /// Where it is.
+    pub span: Span,
+    /// `driver`.
+    pub driver: Spanned<String>,
+    /// `user`.
+    pub user: Option<Spanned<String>>,
+    /// `config {}`.
+    pub config: Config,
+    /// `env`.
+    pub env: BTreeMap<String, String>,
+    /// Meta of job, group and task merged.
+    pub meta: BTreeMap<String, String>,
+    /// `resources`.
+    pub resources: Resources,
+    /// `restart` of group and task merged, with the job type's defaults.
+    pub restart: Restart,
+    /// `kill_signal`.
+    pub kill_signal: Option<Spanned<String>>,
+    /// `kill_timeout`, default 5 s.
+    pub kill_timeout: Duration,
+}
+
+/// The `config {}` block: names, values and their places. What is allowed in it is the driver's business.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Config {
+    /// Where the block is.
+    pub span: Span,
+    /// Its attributes.
+    pub attributes: BTreeMap<String, Attribute>,
+}
+
+/// One attribute of `config {}`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Attribute {
+    /// Where its name is.
+    pub name_span: Span,
+    /// Where its value is.
+    pub value_span: Span,
+    /// The value.
+    pub value: Value,
+}
+
+/// An evaluated HCL value.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[allow(missing_docs, reason = "HCL's types")]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Number(f64),
+    String(String),
+    List(Vec<Value>),
+    Object(BTreeMap<String, Value>),
+}
+
+/// `resources`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Resources {
+    /// MHz, default 100.
+    pub cpu: u64,
+    /// MB, default 300.
+    pub memory: u64,
+    /// MB; 0: none, -1: unlimited.
+    pub memory_max: i64,
+}
+
+/// `restart`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "Nomad's words")]
+pub struct Restart {
+    pub attempts: u32,
+    pub interval: Duration,
+    pub delay: Duration,
+    pub mode: RestartMode,
+}
+
+/// What happens when the attempts are used up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "Nomad's words")]
+pub enum RestartMode {
+    Fail,
+    Delay,
+}
+
+/// A mistake and its place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    /// Stable, `E1001`.
+    pub code: &'static str,
+    /// `Unsupported argument`.
+    pub summary: String,
+    /// One or two sentences, with the way out.
+    pub detail: String,
+    /// Bytes of the file.
+    pub span: Span,
+    /// The block it is in: `task "python" config`.
+    pub context: Option<String>,
+    /// What to write instead, if that is clear.
+    pub fix: Option<String>,
+}

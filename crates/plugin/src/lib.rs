@@ -1,0 +1,1 @@
+//! The go-plugin face: handshake, gRPC services, wire types to driver types.

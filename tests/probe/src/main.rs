@@ -1,0 +1,2 @@
+//! Prints what a task sees.
+fn main() {}

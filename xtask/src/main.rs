@@ -1,0 +1,2 @@
+//! The checks and generators of this repository: `cargo xtask <verb>`.
+fn main() {}

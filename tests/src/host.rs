@@ -212,7 +212,37 @@ fn descriptors() -> BTreeSet<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::Command;
+
     use super::HostState;
+
+    #[test]
+    fn a_process_a_file_and_a_descriptor_that_are_left_are_seen() {
+        let before = HostState::take();
+        let name = format!("encamp-left-{}", std::process::id());
+        let directory = std::env::temp_dir().join(&name);
+        std::fs::create_dir(&directory).unwrap();
+        let file = std::fs::File::create(directory.join("x")).unwrap();
+        let mut child = Command::new("/bin/sleep")
+            .arg0(&name)
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let difference = before.difference(&HostState::take());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        drop(file);
+        std::fs::remove_dir_all(&directory).unwrap();
+        for part in [
+            "processes, got",
+            "files, got",
+            "descriptors of this process, got",
+        ] {
+            assert!(difference.contains(part), "{part} is not in:\n{difference}");
+        }
+        assert_eq!(difference.matches(&name).count(), 3, "{difference}");
+    }
 
     #[test]
     fn a_difference_names_what_is_new_and_what_is_gone() {

@@ -70,10 +70,45 @@ impl Source {
         lines
     }
 
+    /// Files that a `#[cfg(test)] mod name;` of this file makes files for tests.
+    pub(crate) fn test_modules(&self) -> Vec<PathBuf> {
+        let hidden = test_ranges(&self.code);
+        let items = hidden
+            .iter()
+            .filter_map(|range| self.code.get(range.clone()));
+        let names = items.filter_map(|item| {
+            item.strip_suffix(';')?
+                .split_whitespace()
+                .collect::<Vec<_>>()
+                .windows(2)
+                .find_map(module)
+        });
+        names.flat_map(|name| self.files_of(&name)).collect()
+    }
+
+    /// Where the module `name`, declared here, may lie.
+    fn files_of(&self, name: &str) -> [PathBuf; 2] {
+        let directory = self.path.parent().unwrap_or(Path::new(""));
+        let stem = self.path.file_stem().unwrap_or_default();
+        let below = if ["lib", "main", "mod"].iter().any(|root| stem == *root) {
+            directory.to_owned()
+        } else {
+            directory.join(stem)
+        };
+        [
+            below.join(format!("{name}.rs")),
+            below.join(name).join("mod.rs"),
+        ]
+    }
+
     /// Every identifier with its line number from 1, tests included.
     pub(crate) fn identifiers(&self) -> Vec<Identifier<'_>> {
         identifiers(&self.code)
     }
+}
+
+fn module(words: &[&str]) -> Option<String> {
+    (words[0] == "mod").then(|| words[1].to_owned())
 }
 
 /// A word of the code.
@@ -334,6 +369,26 @@ mod tests {
             assert!(Source::new(path, "").is_test(), "{path}");
         }
         assert!(!Source::new("crates/a/src/attests.rs", "").is_test());
+    }
+
+    #[test]
+    fn a_module_for_tests_in_a_file_of_its_own_is_known() {
+        let text = "mod a;\n#[cfg(test)]\nmod testing;\n#[cfg(test)]\nmod inline { mod b; }\n#[cfg(test)]\npub(crate) mod other;\n";
+        let found = |path: &str| Source::new(path, text).test_modules();
+        let paths = [
+            "crates/a/src/testing.rs",
+            "crates/a/src/testing/mod.rs",
+            "crates/a/src/other.rs",
+            "crates/a/src/other/mod.rs",
+        ];
+        assert_eq!(
+            found("crates/a/src/lib.rs"),
+            paths.map(std::path::PathBuf::from)
+        );
+        assert_eq!(
+            found("crates/a/src/x.rs")[0],
+            std::path::Path::new("crates/a/src/x/testing.rs")
+        );
     }
 
     #[test]

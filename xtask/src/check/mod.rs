@@ -11,10 +11,7 @@ use crate::{Outcome, Repository};
 /// Runs every check and returns what all of them found.
 pub(crate) fn run(repository: &Repository) -> Outcome {
     let sources = Source::all(&repository.root, "crates")?;
-    let production: Vec<_> = sources
-        .iter()
-        .filter(|source| !source.is_test() && !source.is_generated())
-        .collect();
+    let production = production(&sources);
     let mut found = directions::check(&repository.metadata);
     found.extend(words::check(&sources));
     found.extend(unsafety::check_tokens(&everything(repository)?));
@@ -23,6 +20,17 @@ pub(crate) fn run(repository: &Repository) -> Outcome {
     found.extend(marks::check_unwraps(&production));
     found.extend(marks::check_unfinished(&marks::texts(&repository.root)?));
     Ok(found)
+}
+
+/// The files that end up in the binary and were written by hand.
+fn production(sources: &[Source]) -> Vec<&Source> {
+    let for_tests: Vec<_> = sources.iter().flat_map(Source::test_modules).collect();
+    let by_hand = sources
+        .iter()
+        .filter(|source| !source.is_test() && !source.is_generated());
+    by_hand
+        .filter(|source| !for_tests.contains(&source.path))
+        .collect()
 }
 
 /// Every Rust file of the repository, tests and tools included.

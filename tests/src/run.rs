@@ -1,6 +1,7 @@
 //! A running `encamp`, and what came of it.
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -11,6 +12,9 @@ use serde_json::Value;
 
 /// How long anything may take before it counts as hung.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Where allocations of tasks that failed stay, for somebody to look at.
+const ALLOCATIONS: &str = "/var/lib/encamp/alloc/";
 
 /// The end of a command.
 #[derive(Debug, Clone)]
@@ -157,6 +161,7 @@ impl Running {
         let Some(status) = status else {
             panic!("hung for {PATIENCE:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
         };
+        remove_kept(&stderr);
         Outcome {
             code: status.code(),
             signal: status.signal(),
@@ -176,6 +181,19 @@ impl Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
         None
+    }
+}
+
+/// Removes the directories that the command says it kept: nobody will look at them here. What is left after that was left in silence.
+fn remove_kept(stderr: &str) {
+    for path in stderr
+        .split_whitespace()
+        .filter_map(|word| word.strip_prefix(ALLOCATIONS))
+    {
+        let name = path.trim_matches(|letter: char| !letter.is_ascii_alphanumeric());
+        if !name.is_empty() && !name.contains(['/', '.']) {
+            let _ = std::fs::remove_dir_all(Path::new(ALLOCATIONS).join(name));
+        }
     }
 }
 

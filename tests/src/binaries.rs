@@ -1,4 +1,5 @@
 //! The programs that are tested and that test, built when they are first asked for.
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -115,7 +116,65 @@ impl Drop for Probe {
     }
 }
 
-/// Removes probes of test processes that were killed.
+/// A file beside the probe, with content that a test can recognise; removed when dropped.
+#[derive(Debug)]
+pub struct Canary {
+    path: PathBuf,
+    metadata: std::fs::Metadata,
+}
+
+impl Canary {
+    /// Mode of every canary.
+    const MODE: u32 = 0o644;
+
+    /// What is in it.
+    const TEXT: &'static str = "canary";
+
+    pub(crate) fn place() -> Canary {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "{PROBE_PREFIX}{}-canary-{}",
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = Path::new(PROBE_DIRECTORY).join(name);
+        std::fs::write(&path, Canary::TEXT).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(Canary::MODE)).unwrap();
+        let metadata = std::fs::metadata(&path).unwrap();
+        Canary { path, metadata }
+    }
+
+    /// Its path, on the host and in a task.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path.to_str().expect("a path of UTF-8")
+    }
+
+    /// Checks that the host's file is what it was: the same inode, text, mode, owner.
+    ///
+    /// # Panics
+    /// When it is not.
+    #[track_caller]
+    pub fn assert_untouched(&self) {
+        let now = std::fs::metadata(&self.path).expect("the canary is gone");
+        let facts =
+            |found: &std::fs::Metadata| (found.ino(), found.mode(), found.uid(), found.gid());
+        assert_eq!(
+            facts(&now),
+            facts(&self.metadata),
+            "inode, mode, uid, gid of the canary"
+        );
+        assert_eq!(std::fs::read_to_string(&self.path).unwrap(), Canary::TEXT);
+    }
+}
+
+impl Drop for Canary {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// Removes probes and canaries of test processes that were killed.
 fn sweep() {
     for entry in std::fs::read_dir(PROBE_DIRECTORY)
         .into_iter()

@@ -102,7 +102,8 @@ fn processes() -> BTreeSet<String> {
         .collect()
 }
 
-/// Pids and names of the processes whose name or `argv[0]` begins with `prefix`, in the order of their pids; this one left out.
+/// Pids and names of the processes whose name or `argv[0]` begins with `prefix`, in the order of their pids. This process is left out,
+/// and so are the dead ones that the host's init has adopted: it reaps in its own time.
 #[must_use]
 pub fn pids_named(prefix: &str) -> Vec<(i32, String)> {
     let entries = std::fs::read_dir("/proc").expect("a procfs");
@@ -119,6 +120,10 @@ pub fn pids_named(prefix: &str) -> Vec<(i32, String)> {
 }
 
 fn name_of(pid: i32, prefix: &str) -> Option<String> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    if stat.rsplit_once(") ")?.1.starts_with("Z 1 ") {
+        return None;
+    }
     let command = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     let line = String::from_utf8_lossy(&line).replace('\0', " ");

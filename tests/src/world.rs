@@ -4,7 +4,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::binaries::{Probe, encamp};
+use crate::binaries::{Canary, Probe, encamp};
 use crate::{Job, Outcome, Running};
 
 /// Tests that compare the host before and after have it alone; all others share it.
@@ -73,6 +73,13 @@ impl World {
     #[must_use]
     pub fn probe(&self) -> &str {
         self.probe.path()
+    }
+
+    /// A file of root's on the host, in a directory that every task sees; for attempts that must fail, or must not reach the host.
+    /// Were isolation broken, nothing else of the host would be harmed.
+    #[must_use]
+    pub fn canary(&self) -> Canary {
+        Canary::place()
     }
 
     /// A job that runs the probe.

@@ -44,7 +44,7 @@ pub(crate) fn run(verb: &str, arguments: &[&str]) -> Option<ExitCode> {
     None
 }
 
-/// What the kernel said to one attempt; the outer error is a verb that does not exist.
+/// What the kernel said to one attempt (`write` without a text only opens for writing); the outer error is a verb that does not exist.
 fn attempt(verb: &str, arguments: &[&str]) -> Result<Result<Value>> {
     Ok(match (verb, arguments) {
         ("read", [path]) => read(path),

@@ -6,6 +6,11 @@
 pub mod options;
 pub mod task_config;
 mod api;
+mod capabilities;
+mod ids;
+mod limits;
+pub mod signals;
+pub mod users;
 
 pub use api::*;
 pub use task_config::TaskConfig;

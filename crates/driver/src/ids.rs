@@ -13,12 +13,17 @@ impl Ranges {
         if list.is_empty() {
             return Ok(Ranges::default());
         }
-        list.split(',').map(range).collect::<Result<_, _>>().map(Ranges)
+        list.split(',')
+            .map(range)
+            .collect::<Result<_, _>>()
+            .map(Ranges)
     }
 
     /// Whether an id is in one of them.
     pub(crate) fn contain(&self, id: u32) -> bool {
-        self.0.iter().any(|(low, high)| (*low..=*high).contains(&id))
+        self.0
+            .iter()
+            .any(|(low, high)| (*low..=*high).contains(&id))
     }
 }
 
@@ -33,7 +38,10 @@ fn range(element: &str) -> Result<(u32, u32), &'static str> {
 
 fn bound(text: &str) -> Result<u32, &'static str> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or("range bound not valid")
+    text.parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or("range bound not valid")
 }
 
 #[cfg(test)]
@@ -51,8 +59,19 @@ mod tests {
 
     #[test]
     fn bad_ranges_are_told_in_nomads_words() {
-        assert_eq!(Ranges::parse("10-1"), Err("lower bound cannot be greater than upper bound"));
-        for list in ["1-100,foo", "1-100,,200-300", " 1", "1-2-3", "-1", "4294967296", "+1"] {
+        assert_eq!(
+            Ranges::parse("10-1"),
+            Err("lower bound cannot be greater than upper bound")
+        );
+        for list in [
+            "1-100,foo",
+            "1-100,,200-300",
+            " 1",
+            "1-2-3",
+            "-1",
+            "4294967296",
+            "+1",
+        ] {
             assert_eq!(Ranges::parse(list), Err("range bound not valid"), "{list}");
         }
     }

@@ -32,7 +32,9 @@ pub struct Unknown(pub String);
 pub fn by_name(name: &str) -> Result<User, Unknown> {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let group = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    in_files(name, &passwd, &group).or_else(|| by_getent(name)).ok_or_else(|| Unknown(name.to_owned()))
+    in_files(name, &passwd, &group)
+        .or_else(|| by_getent(name))
+        .ok_or_else(|| Unknown(name.to_owned()))
 }
 
 /// The user that Nomad's client picked from its pool: `nomad-<uid>`, in no database.
@@ -48,13 +50,22 @@ pub fn dynamic(name: &str) -> Option<User> {
 
 /// A dynamic user by its ids.
 pub(crate) fn numbered(uid: u32, gid: u32) -> User {
-    User { name: format!("nomad-{uid}"), uid, gid, groups: Vec::new(), home: "/nonexistent".to_owned() }
+    User {
+        name: format!("nomad-{uid}"),
+        uid,
+        gid,
+        groups: Vec::new(),
+        home: "/nonexistent".to_owned(),
+    }
 }
 
 /// passwd(5) and group(5).
 fn in_files(name: &str, passwd: &str, group: &str) -> Option<User> {
     let mut user = passwd.lines().find_map(|line| entry(name, line))?;
-    user.groups = group.lines().filter_map(|line| membership(name, line)).collect();
+    user.groups = group
+        .lines()
+        .filter_map(|line| membership(name, line))
+        .collect();
     user.groups.sort_unstable();
     user.groups.dedup();
     Some(user)
@@ -62,18 +73,31 @@ fn in_files(name: &str, passwd: &str, group: &str) -> Option<User> {
 
 fn entry(name: &str, line: &str) -> Option<User> {
     let fields: Vec<&str> = line.split(':').collect();
-    let [found, _, uid, gid, _, home, ..] = fields.as_slice() else { return None };
+    let [found, _, uid, gid, _, home, ..] = fields.as_slice() else {
+        return None;
+    };
     if name.is_empty() || *found != name {
         return None;
     }
-    Some(User { name: name.to_owned(), uid: id(uid)?, gid: id(gid)?, groups: Vec::new(), home: (*home).to_owned() })
+    Some(User {
+        name: name.to_owned(),
+        uid: id(uid)?,
+        gid: id(gid)?,
+        groups: Vec::new(),
+        home: (*home).to_owned(),
+    })
 }
 
 /// The gid of a group line that lists `name`.
 fn membership(name: &str, line: &str) -> Option<u32> {
     let fields: Vec<&str> = line.split(':').collect();
-    let [_, _, gid, members, ..] = fields.as_slice() else { return None };
-    members.split(',').any(|member| member == name).then(|| id(gid))?
+    let [_, _, gid, members, ..] = fields.as_slice() else {
+        return None;
+    };
+    members
+        .split(',')
+        .any(|member| member == name)
+        .then(|| id(gid))?
 }
 
 /// An id in digits only; `-1` and what setuid(2) takes for it are none.
@@ -89,15 +113,26 @@ fn by_getent(name: &str) -> Option<User> {
     if name.is_empty() || name.starts_with('-') || name.contains([':', '\n', '\0']) {
         return None;
     }
-    let mut user = getent("passwd", name)?.lines().find_map(|line| entry(name, line))?;
-    user.groups = getent("initgroups", name)?.split_whitespace().skip(1).filter_map(id).collect();
+    let mut user = getent("passwd", name)?
+        .lines()
+        .find_map(|line| entry(name, line))?;
+    user.groups = getent("initgroups", name)?
+        .split_whitespace()
+        .skip(1)
+        .filter_map(id)
+        .collect();
     user.groups.sort_unstable();
     user.groups.dedup();
     Some(user)
 }
 
 fn getent(database: &str, name: &str) -> Option<String> {
-    let output = Command::new("/usr/bin/getent").args([database, name]).env_clear().stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let output = Command::new("/usr/bin/getent")
+        .args([database, name])
+        .env_clear()
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output();
     let output = output.ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()
 }
@@ -120,7 +155,19 @@ mod tests {
 
     #[test]
     fn what_is_no_name_is_nobody() {
-        for name in ["", "33", "0", "+0", "web:", "web\n", " web", "WEB", "bad", "short", "# a comment"] {
+        for name in [
+            "",
+            "33",
+            "0",
+            "+0",
+            "web:",
+            "web\n",
+            " web",
+            "WEB",
+            "bad",
+            "short",
+            "# a comment",
+        ] {
             assert_eq!(in_files(name, PASSWD, GROUP), None, "{name:?}");
         }
         assert_eq!(in_files("1000", PASSWD, GROUP).unwrap().uid, 7);
@@ -130,14 +177,29 @@ mod tests {
     fn getent_is_not_fooled_by_a_number() {
         assert_eq!(by_name("0"), Err(Unknown("0".to_owned())));
         assert_eq!(by_name("root").unwrap().uid, 0);
-        assert_eq!(by_name("no-such-user").unwrap_err().to_string(), "user: unknown user no-such-user");
+        assert_eq!(
+            by_name("no-such-user").unwrap_err().to_string(),
+            "user: unknown user no-such-user"
+        );
     }
 
     #[test]
     fn dynamic_users_are_named_after_their_uid() {
         let user = dynamic("nomad-80123").unwrap();
-        assert_eq!((user.uid, user.gid, user.home.as_str()), (80123, 80123, "/nonexistent"));
-        for name in ["nomad-", "nomad-0", "nomad--1", "nomad-+5", "nomad-2147483648", "nomad-1x", "xnomad-1", "nomad"] {
+        assert_eq!(
+            (user.uid, user.gid, user.home.as_str()),
+            (80123, 80123, "/nonexistent")
+        );
+        for name in [
+            "nomad-",
+            "nomad-0",
+            "nomad--1",
+            "nomad-+5",
+            "nomad-2147483648",
+            "nomad-1x",
+            "xnomad-1",
+            "nomad",
+        ] {
             assert_eq!(dynamic(name), None, "{name}");
         }
     }

@@ -9,16 +9,26 @@ use super::{Kind, Mismatch, Opt, Value, Values, suggest};
 /// # Errors
 /// Every mismatch there is, in the order of names.
 pub fn decode(table: &[Opt], given: &Values) -> Result<Values, Vec<Mismatch>> {
-    let mut mismatches: Vec<Mismatch> = given.keys().filter_map(|name| unknown(table, name)).collect();
+    let mut mismatches: Vec<Mismatch> = given
+        .keys()
+        .filter_map(|name| unknown(table, name))
+        .collect();
     let mut checked = Values::new();
     for option in table {
         match value(option, given.get(option.name)) {
             Ok(Some(value)) => drop(checked.insert(option.name.to_owned(), value)),
             Ok(None) => {}
-            Err(reason) => mismatches.push(Mismatch { option: option.name.to_owned(), reason }),
+            Err(reason) => mismatches.push(Mismatch {
+                option: option.name.to_owned(),
+                reason,
+            }),
         }
     }
-    if mismatches.is_empty() { Ok(checked) } else { Err(mismatches) }
+    if mismatches.is_empty() {
+        Ok(checked)
+    } else {
+        Err(mismatches)
+    }
 }
 
 fn unknown(table: &[Opt], name: &str) -> Option<Mismatch> {
@@ -29,15 +39,19 @@ fn unknown(table: &[Opt], name: &str) -> Option<Mismatch> {
     if let Some(near) = suggest::nearest(name, table.iter().map(|option| option.name)) {
         reason.push_str(&format!(" Did you mean {near:?}?"));
     }
-    Some(Mismatch { option: name.to_owned(), reason })
+    Some(Mismatch {
+        option: name.to_owned(),
+        reason,
+    })
 }
 
 fn value(option: &Opt, given: Option<&Value>) -> Result<Option<Value>, String> {
     match given {
         Some(value) if *value != Value::Null => convert(option.kind, value).map(Some),
-        _ if option.required => {
-            Err(format!("Missing required argument; The argument {:?} is required, but no definition was found.", option.name))
-        }
+        _ if option.required => Err(format!(
+            "Missing required argument; The argument {:?} is required, but no definition was found.",
+            option.name
+        )),
         _ => Ok(option.default.map(literal)),
     }
 }
@@ -74,7 +88,9 @@ fn text(value: &Value) -> Result<String, String> {
         Value::Bool(value) => Ok(value.to_string()),
         // Go decodes a null element as the empty string.
         Value::Null => Ok(String::new()),
-        Value::List(_) | Value::Map(_) => Err(format!("string required, but have {}.", value.type_name())),
+        Value::List(_) | Value::Map(_) => {
+            Err(format!("string required, but have {}.", value.type_name()))
+        }
     }
 }
 
@@ -95,7 +111,10 @@ fn integer(value: &Value) -> Result<Value, String> {
     const EXACT: f64 = 9_007_199_254_740_992.0;
     let number = match value {
         Value::Number(number) => *number,
-        Value::String(text) => text.trim().parse().map_err(|_| "a number is required.".to_owned())?,
+        Value::String(text) => text
+            .trim()
+            .parse()
+            .map_err(|_| "a number is required.".to_owned())?,
         other => return Err(format!("number required, but have {}.", other.type_name())),
     };
     if number.fract() == 0.0 && number.abs() <= EXACT {
@@ -106,12 +125,21 @@ fn integer(value: &Value) -> Result<Value, String> {
 
 fn strings(value: &Value) -> Result<Value, String> {
     let Value::List(list) = value else {
-        return Err(format!("list of string required, but have {}.", value.type_name()));
+        return Err(format!(
+            "list of string required, but have {}.",
+            value.type_name()
+        ));
     };
     let convert = |(index, element): (usize, &Value)| {
-        text(element).map(Value::String).map_err(|reason| format!("element {index}: {reason}"))
+        text(element)
+            .map(Value::String)
+            .map_err(|reason| format!("element {index}: {reason}"))
     };
-    list.iter().enumerate().map(convert).collect::<Result<_, _>>().map(Value::List)
+    list.iter()
+        .enumerate()
+        .map(convert)
+        .collect::<Result<_, _>>()
+        .map(Value::List)
 }
 
 /// Takes `x = { k = "v" }` and what block syntax becomes, `[{ k = "v" }]`.
@@ -122,13 +150,21 @@ fn map(value: &Value) -> Result<Value, String> {
             [Value::Map(map)] => map,
             _ => return Err("map of string required.".to_owned()),
         },
-        other => return Err(format!("map of string required, but have {}.", other.type_name())),
+        other => {
+            return Err(format!(
+                "map of string required, but have {}.",
+                other.type_name()
+            ));
+        }
     };
     let convert = |(key, element): (&String, &Value)| match text(element) {
         Ok(text) => Ok((key.clone(), Value::String(text))),
         Err(reason) => Err(format!("element {key:?}: {reason}")),
     };
-    map.iter().map(convert).collect::<Result<BTreeMap<_, _>, _>>().map(Value::Map)
+    map.iter()
+        .map(convert)
+        .collect::<Result<BTreeMap<_, _>, _>>()
+        .map(Value::Map)
 }
 
 #[cfg(test)]
@@ -137,7 +173,12 @@ mod tests {
     use super::*;
 
     fn one(kind: Kind, value: Value) -> Result<Value, String> {
-        let table = [Opt { name: "a", kind, required: false, default: None }];
+        let table = [Opt {
+            name: "a",
+            kind,
+            required: false,
+            default: None,
+        }];
         match decode(&table, &Values::from([("a".to_owned(), value)])) {
             Ok(mut values) => Ok(values.remove("a").unwrap_or(Value::Null)),
             Err(mismatches) => Err(mismatches[0].reason.clone()),
@@ -152,7 +193,10 @@ mod tests {
     fn strings_are_made_from_numbers_and_bools() {
         assert_eq!(one(Kind::String, Value::Number(5.0)), Ok("5".into()));
         assert_eq!(one(Kind::String, Value::Number(1.5)), Ok("1.5".into()));
-        assert_eq!(one(Kind::String, Value::Number(5e9)), Ok("5000000000".into()));
+        assert_eq!(
+            one(Kind::String, Value::Number(5e9)),
+            Ok("5000000000".into())
+        );
         assert_eq!(one(Kind::String, Value::Bool(true)), Ok("true".into()));
         assert_eq!(one(Kind::String, "".into()), Ok("".into()));
         assert_eq!(one(Kind::String, Value::Null), Ok(Value::Null));
@@ -162,26 +206,56 @@ mod tests {
     fn bools_are_made_from_some_strings_and_from_no_number() {
         assert_eq!(one(Kind::Bool, "true".into()), Ok(Value::Bool(true)));
         assert_eq!(one(Kind::Bool, "1".into()), Ok(Value::Bool(true)));
-        assert_eq!(one(Kind::Bool, Value::Number(1.0)), Err("bool required, but have number.".to_owned()));
+        assert_eq!(
+            one(Kind::Bool, Value::Number(1.0)),
+            Err("bool required, but have number.".to_owned())
+        );
     }
 
     #[test]
     fn integers_are_made_from_numeric_strings_and_never_rounded() {
         assert_eq!(one(Kind::Integer, "42".into()), Ok(Value::Number(42.0)));
-        assert_eq!(one(Kind::Integer, Value::Number(-5.0)), Ok(Value::Number(-5.0)));
-        assert_eq!(one(Kind::Integer, "x".into()), Err("a number is required.".to_owned()));
-        assert_eq!(one(Kind::Integer, "0.1".into()), Err("a whole number is required, but have 0.1.".to_owned()));
-        assert_eq!(one(Kind::Integer, Value::Number(1.5)), Err("a whole number is required, but have 1.5.".to_owned()));
+        assert_eq!(
+            one(Kind::Integer, Value::Number(-5.0)),
+            Ok(Value::Number(-5.0))
+        );
+        assert_eq!(
+            one(Kind::Integer, "x".into()),
+            Err("a number is required.".to_owned())
+        );
+        assert_eq!(
+            one(Kind::Integer, "0.1".into()),
+            Err("a whole number is required, but have 0.1.".to_owned())
+        );
+        assert_eq!(
+            one(Kind::Integer, Value::Number(1.5)),
+            Err("a whole number is required, but have 1.5.".to_owned())
+        );
         assert!(one(Kind::Integer, "18446744073709551615".into()).is_err());
         assert!(one(Kind::Integer, "NaN".into()).is_err());
     }
 
     #[test]
     fn list_elements_are_converted_and_null_is_empty() {
-        let mixed = list(&["x".into(), Value::Number(1.0), Value::Bool(true), Value::Null]);
-        assert_eq!(one(Kind::Strings, mixed), Ok(list(&["x".into(), "1".into(), "true".into(), "".into()])));
-        assert_eq!(one(Kind::Strings, "x".into()), Err("list of string required, but have string.".to_owned()));
-        assert!(one(Kind::Strings, list(&[list(&[])])).unwrap_err().starts_with("element 0: "));
+        let mixed = list(&[
+            "x".into(),
+            Value::Number(1.0),
+            Value::Bool(true),
+            Value::Null,
+        ]);
+        assert_eq!(
+            one(Kind::Strings, mixed),
+            Ok(list(&["x".into(), "1".into(), "true".into(), "".into()]))
+        );
+        assert_eq!(
+            one(Kind::Strings, "x".into()),
+            Err("list of string required, but have string.".to_owned())
+        );
+        assert!(
+            one(Kind::Strings, list(&[list(&[])]))
+                .unwrap_err()
+                .starts_with("element 0: ")
+        );
     }
 
     #[test]
@@ -196,8 +270,15 @@ mod tests {
     #[test]
     fn all_mismatches_are_told_at_once() {
         let table = crate::options::tables::EXEC2_TASK;
-        let given = Values::from([("comand".to_owned(), "x".into()), ("args".to_owned(), "x".into())]);
-        let told: Vec<String> = decode(table, &given).unwrap_err().iter().map(ToString::to_string).collect();
+        let given = Values::from([
+            ("comand".to_owned(), "x".into()),
+            ("args".to_owned(), "x".into()),
+        ]);
+        let told: Vec<String> = decode(table, &given)
+            .unwrap_err()
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(
             told,
             [
@@ -213,7 +294,12 @@ mod tests {
         use crate::options::tables::{EXEC_OPERATOR, EXEC_TASK, EXEC2_OPERATOR, EXEC2_TASK};
         for option in [EXEC_TASK, EXEC_OPERATOR, EXEC2_TASK, EXEC2_OPERATOR].concat() {
             if let Some(default) = option.default {
-                assert_eq!(convert(option.kind, &literal(default)), Ok(literal(default)), "{}", option.name);
+                assert_eq!(
+                    convert(option.kind, &literal(default)),
+                    Ok(literal(default)),
+                    "{}",
+                    option.name
+                );
             }
         }
     }

@@ -121,7 +121,10 @@ mod tests {
     use super::*;
 
     fn bytes(hex: &str) -> Vec<u8> {
-        (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
+        (0..hex.len())
+            .step_by(2)
+            .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())
+            .collect()
     }
 
     fn a(hex: &str) -> Value {
@@ -143,8 +146,14 @@ mod tests {
         number("81a161cb3ff8000000000000", 1.5);
         assert_eq!(a("81a161a3302e31"), "0.1".into());
         assert_eq!(a("81a161c3"), Value::Bool(true));
-        assert_eq!(a("81a16192a178c0"), Value::List(vec!["x".into(), Value::Null]));
-        assert_eq!(a("81a16181a16ba176"), Value::Map(BTreeMap::from([("k".to_owned(), "v".into())])));
+        assert_eq!(
+            a("81a16192a178c0"),
+            Value::List(vec!["x".into(), Value::Null])
+        );
+        assert_eq!(
+            a("81a16181a16ba176"),
+            Value::Map(BTreeMap::from([("k".to_owned(), "v".into())]))
+        );
         assert_eq!(a("81a161a2c3a9"), "é".into());
     }
 
@@ -157,7 +166,16 @@ mod tests {
 
     #[test]
     fn bad_bytes_are_errors_and_not_panics() {
-        for hex in ["81a161d40000", "81a161", "92a178c0", "8080", "c1", "dfffffffff", "81a161c0a162", "82a161c0a161c0"] {
+        for hex in [
+            "81a161d40000",
+            "81a161",
+            "92a178c0",
+            "8080",
+            "c1",
+            "dfffffffff",
+            "81a161c0a162",
+            "82a161c0a161c0",
+        ] {
             assert!(from_msgpack(&bytes(hex)).is_err(), "{hex}");
         }
         let deep = [&[0x81, 0xa1, 0x61][..], &[0x91; 10_000]].concat();
@@ -169,7 +187,11 @@ mod tests {
         let sent = bytes(
             "84a46172677391a137a7636f6d6d616e64aa2f62696e2f736c656570ad6f6f6d5f73636f72655f61646acd01f4a6756e7665696cc0",
         );
-        let checked = crate::options::decode(crate::options::tables::EXEC2_TASK, &from_msgpack(&sent).unwrap()).unwrap();
+        let checked = crate::options::decode(
+            crate::options::tables::EXEC2_TASK,
+            &from_msgpack(&sent).unwrap(),
+        )
+        .unwrap();
         assert_eq!(checked["command"], "/bin/sleep".into());
         assert_eq!(checked["oom_score_adj"], Value::Number(500.0));
         assert!(!checked.contains_key("unveil"));

@@ -28,7 +28,10 @@ impl Read for Values {
         self.get(name) == Some(&Value::Bool(true))
     }
 
-    #[allow(clippy::cast_possible_truncation, reason = "decode lets only whole numbers below 2^53 pass")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "decode lets only whole numbers below 2^53 pass"
+    )]
     fn integer(&self, name: &str) -> i64 {
         match self.get(name) {
             Some(Value::Number(number)) => *number as i64,
@@ -45,7 +48,11 @@ impl Read for Values {
 
     fn string_map(&self, name: &str) -> Option<BTreeMap<String, String>> {
         match self.get(name) {
-            Some(Value::Map(map)) => Some(map.iter().map(|(key, value)| (key.clone(), string(value))).collect()),
+            Some(Value::Map(map)) => Some(
+                map.iter()
+                    .map(|(key, value)| (key.clone(), string(value)))
+                    .collect(),
+            ),
             _ => None,
         }
     }

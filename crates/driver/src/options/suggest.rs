@@ -2,7 +2,11 @@
 
 /// The nearest of `names`, when it is near enough to be a slip.
 pub(crate) fn nearest<'a>(given: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    names.map(|name| (distance(given, name), name)).filter(|(distance, _)| *distance < 3).min().map(|(_, name)| name)
+    names
+        .map(|name| (distance(given, name), name))
+        .filter(|(distance, _)| *distance < 3)
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// Levenshtein's distance, row by row.

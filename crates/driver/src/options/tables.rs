@@ -5,15 +5,30 @@ use super::{Kind, Opt};
 const DEFAULT_CAPS: &str = r#"["audit_write", "chown", "dac_override", "fowner", "fsetid", "kill", "mknod", "net_bind_service", "setfcap", "setgid", "setpcap", "setuid", "sys_chroot"]"#;
 
 const fn required(name: &'static str, kind: Kind) -> Opt {
-    Opt { name, kind, required: true, default: None }
+    Opt {
+        name,
+        kind,
+        required: true,
+        default: None,
+    }
 }
 
 const fn optional(name: &'static str, kind: Kind) -> Opt {
-    Opt { name, kind, required: false, default: None }
+    Opt {
+        name,
+        kind,
+        required: false,
+        default: None,
+    }
 }
 
 const fn defaulted(name: &'static str, kind: Kind, default: &'static str) -> Opt {
-    Opt { name, kind, required: false, default: Some(default) }
+    Opt {
+        name,
+        kind,
+        required: false,
+        default: Some(default),
+    }
 }
 
 /// `config {}` of a task with `driver = "exec"`.

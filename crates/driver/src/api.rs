@@ -28,7 +28,7 @@ pub struct Driver(pub(crate) Arc<Configured>);
 pub(crate) struct Configured {
     pub(crate) operator: Operator,
     pub(crate) place: Place,
-    /// The place's hidden directories and its state directory, sorted.
+    /// The place's hidden directories and its state directory.
     pub(crate) hidden: Vec<PathBuf>,
     /// `HOME`, `USER` and `TMPDIR` of this process.
     pub(crate) inherited: BTreeMap<String, String>,

@@ -1,7 +1,7 @@
 //! A driver, configured: what it can do, whether this host can run it, and how it describes a task.
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use sandbox::Spec;
@@ -65,10 +65,7 @@ impl Driver {
             Kind::Exec => Operator::Exec(exec::Operator::read(&values, supported)?),
             Kind::Exec2 => Operator::Exec2(exec2::Operator::read(&values, supported)?),
         };
-        let mut hidden = place.hidden.clone();
-        hidden.push(place.state_dir.clone());
-        hidden.sort();
-        hidden.dedup();
+        let hidden = outermost(&place);
         Ok(Driver(Arc::new(Configured {
             operator,
             place,
@@ -166,6 +163,15 @@ impl Driver {
             ),
         }
     }
+}
+
+/// What no task may see, the state directory included; what lies below another one goes with it.
+fn outermost(place: &Place) -> Vec<PathBuf> {
+    let mut hidden = [place.hidden.clone(), vec![place.state_dir.clone()]].concat();
+    hidden.sort();
+    // Sorted by components, so that what lies below a directory comes right after it.
+    hidden.dedup_by(|next, kept| next.starts_with(kept));
+    hidden
 }
 
 /// The faces tell one mistake after the other, as Nomad does.

@@ -31,8 +31,8 @@ pub(super) fn mounts(
             .filter(|grant| view.wide(grant, layout))
             .map(granted),
     );
-    mounts.extend(given.hidden.iter().map(lower::cover));
     mounts.extend(view.covered_run.then(|| lower::cover("/run")));
+    mounts.extend(given.hidden.iter().map(lower::cover));
     mounts.extend(view.resolver());
     mounts.extend(
         grants

@@ -361,7 +361,10 @@ fn counters_grow_with_use() {
             ..Limits::default()
         })
         .unwrap();
-    let mut child = enter(&cgroup, "x=$(head -c 4000000 /dev/zero | tr '\\0' x); while :; do :; done");
+    let mut child = enter(
+        &cgroup,
+        "x=$(head -c 4000000 /dev/zero | tr '\\0' x); while :; do :; done",
+    );
     wait_until("throttling", || {
         cgroup.stats().unwrap().cpu.throttled_periods.unwrap() > 1
     });
@@ -384,8 +387,8 @@ fn counters_grow_with_use() {
         "{cpu:?}"
     );
     // Pages charged to us, not those that the process brought along; the kernel adds them up every other second.
-    wait_until("counting resident pages", || cgroup.stats().unwrap().memory.rss_bytes.unwrap() > MIB);
-        cgroup.stats().unwrap().memory.rss_bytes.unwrap() > 0
+    wait_until("counting resident pages", || {
+        cgroup.stats().unwrap().memory.rss_bytes.unwrap() > MIB
     });
     cgroup.empty(LIMIT).unwrap();
     child.wait().unwrap();

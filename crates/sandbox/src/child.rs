@@ -13,8 +13,10 @@ use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid}
 use crate::step::{Filesystem, Step};
 use crate::sys::{self, CloneArgs, Cloned};
 
-/// What the child writes when step `index` failed: index and errno, native order.
+/// What the child writes when a step failed: its index and errno, native order.
 pub(crate) const REPORT: usize = 8;
+/// Set in the index when the step was the exec itself: then the command is at fault, not the sandbox.
+pub(crate) const EXEC: u32 = 1 << 31;
 
 /// Clones; in the child `body` runs and the process ends when it returns.
 ///
@@ -35,15 +37,16 @@ pub(crate) fn clone(args: CloneArgs, body: impl FnOnce()) -> io::Result<(i32, Ow
 pub(crate) fn carry_out(steps: &[Step], base: usize, parent: i32, error: BorrowedFd<'_>) {
     for (index, step) in steps.iter().enumerate() {
         if let Err(failure) = apply(step, parent) {
-            give_up(base + index, &failure, error);
+            let exec = if matches!(step, Step::Execute { .. }) { EXEC } else { 0 };
+            give_up((base + index) as u32 | exec, &failure, error);
         }
     }
 }
 
 /// Reports and ends.
-pub(crate) fn give_up(index: usize, failure: &io::Error, error: BorrowedFd<'_>) -> ! {
+pub(crate) fn give_up(index: u32, failure: &io::Error, error: BorrowedFd<'_>) -> ! {
     let mut report = [0u8; REPORT];
-    report[..4].copy_from_slice(&(index as u32).to_ne_bytes());
+    report[..4].copy_from_slice(&index.to_ne_bytes());
     report[4..].copy_from_slice(&failure.raw_os_error().unwrap_or(libc::EIO).to_ne_bytes());
     // Nobody is left to tell when this fails too; the parent then sees a process that ended before exec.
     let _ = rustix::io::write(error, &report);

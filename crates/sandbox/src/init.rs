@@ -91,7 +91,7 @@ impl Remote {
         Ok(match (kind, fds.pop()) {
             (STARTED, Some(pidfd)) => Some(Event::Started(id, pidfd)),
             (ENDED, _) => word(2).map(|status| Event::Ended(id, End::from_status(status as i32))),
-            (FAILED, _) => word(2).zip(word(3)).map(|(step, errno)| Event::Failed(id, failure(step, errno))),
+            (FAILED, _) => word(2).zip(word(3)).map(|(step, errno)| Event::Failed(id, Failure::reported(step, errno as i32))),
             _ => None,
         })
     }
@@ -121,11 +121,6 @@ impl Remote {
     }
 }
 
-fn failure(step: u32, errno: u32) -> Failure {
-    let step = (step != u32::MAX).then_some(step as usize);
-    Failure { step, source: io::Error::from_raw_os_error(errno as i32) }
-}
-
 /// Init's whole life. Returns when it shall end.
 pub(crate) fn run(program: &Program, inner: &[Step], channel: &OwnedFd, error: &OwnedFd) {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
@@ -142,7 +137,7 @@ pub(crate) fn run(program: &Program, inner: &[Step], channel: &OwnedFd, error: &
             }
             pid
         }
-        Err(failure) => child::give_up(program.outer.len(), &failure, error.as_fd()),
+        Err(failure) => child::give_up(program.outer.len() as u32, &failure, error.as_fd()),
     };
     let mut here = [(0i32, 0u32); ROOM];
     here[0] = (main, MAIN);
@@ -236,9 +231,8 @@ fn answer(
             say(channel, &[FAILED, id, u32::MAX, libc::EAGAIN as u32], &[]).is_ok()
         }
         (Err(failure), _) => {
-            let step = failure.step.map_or(u32::MAX, |step| step as u32);
             let errno = failure.source.raw_os_error().unwrap_or(libc::EIO) as u32;
-            say(channel, &[FAILED, id, step, errno], &[]).is_ok()
+            say(channel, &[FAILED, id, failure.index(), errno], &[]).is_ok()
         }
     }
 }

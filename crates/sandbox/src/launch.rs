@@ -33,13 +33,30 @@ pub struct Process {
 pub struct Failure {
     /// The step that failed; `None`: before the first.
     pub step: Option<usize>,
+    /// It was the exec itself.
+    pub exec: bool,
     /// Why.
     pub source: io::Error,
 }
 
+impl Failure {
+    /// From the index of a report.
+    pub(crate) fn reported(index: u32, errno: i32) -> Failure {
+        let exec = index & child::EXEC != 0 && index != u32::MAX;
+        let step = (index != u32::MAX).then_some((index & !child::EXEC) as usize);
+        Failure { step, exec, source: io::Error::from_raw_os_error(errno) }
+    }
+
+    /// The index for a report.
+    pub(crate) fn index(&self) -> u32 {
+        let exec = if self.exec { child::EXEC } else { 0 };
+        self.step.map_or(u32::MAX, |step| step as u32 | exec)
+    }
+}
+
 impl From<io::Error> for Failure {
     fn from(source: io::Error) -> Failure {
-        Failure { step: None, source }
+        Failure { step: None, exec: false, source }
     }
 }
 
@@ -173,8 +190,7 @@ pub(crate) fn read_report(report: BorrowedFd<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let [a, b, c, d, e, f, g, h] = bytes;
-    let step = u32::from_ne_bytes([a, b, c, d]) as usize;
-    Err(Failure { step: Some(step), source: io::Error::from_raw_os_error(i32::from_ne_bytes([e, f, g, h])) })
+    Err(Failure::reported(u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])))
 }
 
 /// Ends and reaps a child that did not make it.

@@ -180,7 +180,7 @@ impl Preparation {
         let stdio = stdio::open(&spec.stdio, &spec.identity)?;
         let mut argv = vec![target.display().to_string()];
         argv.extend(spec.command.args.iter().cloned());
-        let block = block::write(target, &argv, &spec.command.env)?;
+        let block = block::write(&[target], &argv, &spec.command.env)?;
         let ruleset = match &spec.landlock {
             Some(landlock) => Some(landlock::ruleset(landlock, &mut self.refusals)?),
             None => None,

@@ -197,6 +197,19 @@ pub fn close(number: RawFd) {
     let _ = unsafe { libc::close(number) };
 }
 
+/// pidfd_send_signal(2) of any number, real-time signals included; errno on failure.
+pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: libc::c_int) -> io::Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed and means that of kill(2).
+    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0 as libc::c_uint) }).map(drop)
+}
+
+/// A descriptor that this process has held since its start, by its number.
+pub fn number<'a>(fd: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: used by the image for the descriptors its program names and keeps open for its whole life.
+    unsafe { BorrowedFd::borrow_raw(fd) }
+}
+
 /// setgroups(2) of the calling thread.
 pub fn setgroups(groups: &[u32]) -> io::Result<()> {
     // SAFETY: `groups` holds as many group ids as is said.
@@ -226,7 +239,7 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Words before the vectors in an exec block: the path's offset, the index of argv, the index of envp, the number of words.
+/// Words before the vectors in an exec block: the index of the paths, of argv, of envp, and the number of words.
 pub const BLOCK_HEADER: usize = 4;
 
 /// An exec block ([`crate::block`]) in memory, its offsets turned into pointers.
@@ -234,6 +247,7 @@ pub const BLOCK_HEADER: usize = 4;
 pub struct Block {
     start: *mut u64,
     len: usize,
+    paths: usize,
     argv: usize,
     envp: usize,
 }
@@ -251,19 +265,20 @@ impl Block {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let mut block = Block { start: start.cast(), len, argv: 0, envp: 0 };
+        let mut block = Block { start: start.cast(), len, paths: 0, argv: 0, envp: 0 };
         block.relocate().ok_or(io::Error::from_raw_os_error(libc::EFAULT))?;
         Ok(block)
     }
 
     fn relocate(&mut self) -> Option<()> {
         let words = self.word(3)? as usize;
-        (self.argv, self.envp) = (self.word(1)? as usize, self.word(2)? as usize);
-        let inside = words.checked_mul(8)? < self.len && self.argv < words && self.envp < words;
+        let [paths, argv, envp] = [0, 1, 2].map(|index| self.word(index).map(|word| word as usize));
+        (self.paths, self.argv, self.envp) = (paths?, argv?, envp?);
+        let vectors = [self.paths, self.argv, self.envp];
+        let inside = words.checked_mul(8)? < self.len && vectors.iter().all(|index| *index < words);
         if !inside || self.word(words - 1)? != 0 {
             return None;
         }
-        self.point(0)?;
         for index in BLOCK_HEADER..words {
             if self.word(index)? != 0 {
                 self.point(index)?;
@@ -287,13 +302,29 @@ impl Block {
         Some(())
     }
 
-    /// execve(2); returns only on failure.
+    /// execve(2) of one path after the other, as execvp(3) does it along PATH; returns only when none was executed. A path that exists and
+    /// may not be executed counts more than those that do not exist.
     pub fn execute(&self) -> io::Error {
+        let mut worst = libc::ENOENT;
+        for index in self.paths.. {
+            let path = self.word(index).unwrap_or(0);
+            if path == 0 {
+                break;
+            }
+            match self.execve(path).raw_os_error() {
+                Some(libc::ENOENT | libc::ENOTDIR) => {}
+                Some(libc::EACCES) => worst = libc::EACCES,
+                other => return io::Error::from_raw_os_error(other.unwrap_or(libc::EIO)),
+            }
+        }
+        io::Error::from_raw_os_error(worst)
+    }
+
+    fn execve(&self, path: u64) -> io::Error {
         let vector = |index: usize| self.start.wrapping_add(index) as *const *const libc::c_char;
-        let Some(path) = self.word(0) else { return io::Error::from_raw_os_error(libc::EFAULT) };
-        // SAFETY: `relocate` has made the path and every non-zero word a pointer into the mapping, whose last string ends with the
-        // mapping at the latest (its tail page is zero-filled or its last byte a NUL written by `block::write`), and both vectors end
-        // at a zero word.
+        // SAFETY: `relocate` has made every non-zero word a pointer into the mapping, whose last string ends with the mapping
+        // at the latest (its tail page is zero-filled or its last byte a NUL written by `block::write`), and the vectors end at a
+        // zero word.
         unsafe { libc::execve(path as *const libc::c_char, vector(self.argv), vector(self.envp)) };
         io::Error::last_os_error()
     }

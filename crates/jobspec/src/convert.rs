@@ -44,7 +44,10 @@ pub(crate) fn exact(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
     let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let exact = if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+') {
+    let exact = if text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+')
+    {
         number.abs() < EXACT
     } else {
         number.is_finite() && digits.trim_matches('0').len() <= 15 && number.abs() < EXACT
@@ -53,14 +56,14 @@ pub(crate) fn exact(text: &str) -> Option<f64> {
     exact.then_some(number + 0.0)
 }
 
-/// The type's name in messages, as HCL has it.
+/// The type's name in messages.
 pub(crate) fn type_name(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "bool",
         Value::Number(_) => "number",
         Value::String(_) => "string",
-        Value::List(_) => "tuple",
+        Value::List(_) => "list",
         Value::Object(_) => "object",
     }
 }
@@ -105,7 +108,17 @@ mod tests {
         for (spelled, number) in [("42", 42.0), ("-1", -1.0), ("1.5", 1.5), ("1e3", 1000.0)] {
             assert_eq!(to_number(&text(spelled)), Some(number));
         }
-        for other in ["x", "", " 1", "0x10", "inf", "nan", "e", "1_000", "9007199254740993"] {
+        for other in [
+            "x",
+            "",
+            " 1",
+            "0x10",
+            "inf",
+            "nan",
+            "e",
+            "1_000",
+            "9007199254740993",
+        ] {
             assert_eq!(to_number(&text(other)), None, "{other}");
         }
         assert_eq!(to_number(&Value::Bool(true)), None);

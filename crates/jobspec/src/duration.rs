@@ -64,9 +64,12 @@ fn component(text: &str) -> Result<(i128, &str), Error> {
 fn part_of(fraction: &str, scale: i128) -> i128 {
     // An hour has 3.6e12 nanoseconds; digits behind the 15th cannot reach one of them.
     let digits = &fraction[..fraction.len().min(15)];
-    let (numerator, denominator) = digits.bytes().fold((0, 1), |(numerator, denominator), digit| {
-        (numerator * 10 + i128::from(digit - b'0'), denominator * 10)
-    });
+    let (numerator, denominator) =
+        digits
+            .bytes()
+            .fold((0, 1), |(numerator, denominator), digit| {
+                (numerator * 10 + i128::from(digit - b'0'), denominator * 10)
+            });
     numerator * scale / denominator
 }
 
@@ -99,7 +102,11 @@ pub(crate) fn shown(duration: Duration) -> String {
         .filter(|&(amount, _)| amount > 0)
         .map(|(amount, unit)| format!("{amount}{unit}"))
         .collect();
-    if shown.is_empty() { "0s".to_owned() } else { shown }
+    if shown.is_empty() {
+        "0s".to_owned()
+    } else {
+        shown
+    }
 }
 
 fn split(text: &str, belongs: impl Fn(char) -> bool) -> (&str, &str) {
@@ -137,13 +144,20 @@ mod tests {
     fn durations_are_shown_as_they_are_written() {
         for text in ["0s", "5s", "1m30s", "24h", "1h1ms", "250ms", "3ns"] {
             let nanoseconds = parse(text).map(|nanoseconds| nanoseconds as u64);
-            assert_eq!(nanoseconds.map(|n| shown(Duration::from_nanos(n))).as_deref(), Ok(text));
+            assert_eq!(
+                nanoseconds
+                    .map(|n| shown(Duration::from_nanos(n)))
+                    .as_deref(),
+                Ok(text)
+            );
         }
     }
 
     #[test]
     fn other_texts_are_refused_with_the_reason() {
-        for text in ["", "s", "-", "+", ".", ".s", "-.s", "five", " 5s", "1s -2s", "1s-2s"] {
+        for text in [
+            "", "s", "-", "+", ".", ".s", "-.s", "five", " 5s", "1s -2s", "1s-2s",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
         assert_eq!(parse("5"), Err(Error::MissingUnit));

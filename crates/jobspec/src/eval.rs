@@ -50,7 +50,8 @@ fn number(span: &Span, report: &mut Report<'_>) -> Result<Value, Reported> {
     match convert::exact(digits) {
         Some(number) => Ok(Value::Number(sign * number + 0.0)),
         None => {
-            let detail = "This number has more digits than can be kept. If it is text, write it in quotes.";
+            let detail =
+                "This number has more digits than can be kept. If it is text, write it in quotes.";
             let fix = format!("\"{written}\"");
             Err(report.add(Diagnostic::new(INEXACT_NUMBER, span.clone(), detail).fix(fix)))
         }
@@ -87,15 +88,14 @@ fn heredoc_text(
 }
 
 /// Reports each interpolation and each directive of a template.
-fn elements<'a>(
-    elements: impl Iterator<Item = &'a Element>,
-    report: &mut Report<'_>,
-) -> Reported {
+fn elements<'a>(elements: impl Iterator<Item = &'a Element>, report: &mut Report<'_>) -> Reported {
     for element in elements {
         let span = span(element);
         let what = match element {
             Element::Literal(_) => continue,
-            Element::Interpolation(_) => format!("The interpolation {}", shown(report.source(&span))),
+            Element::Interpolation(_) => {
+                format!("The interpolation {}", shown(report.source(&span)))
+            }
             Element::Directive(directive) => {
                 let name = match **directive {
                     Directive::If(_) => "if",
@@ -104,7 +104,11 @@ fn elements<'a>(
                 format!("The template directive %{{ {name} … }}")
             }
         };
-        report.error(NOT_SUPPORTED_YET, span, format!("{what} is not supported yet."));
+        report.error(
+            NOT_SUPPORTED_YET,
+            span,
+            format!("{what} is not supported yet."),
+        );
     }
     Reported
 }
@@ -118,7 +122,8 @@ fn object(items: &Object, report: &mut Report<'_>) -> Result<Value, Reported> {
         match (name, value) {
             (Ok(name), Ok(value)) => {
                 if values.contains_key(&name) {
-                    let detail = format!("The key \"{name}\" was already set. Each may be set only once.");
+                    let detail =
+                        format!("The key \"{name}\" was already set. Each may be set only once.");
                     result = Err(report.error(DUPLICATE_ARGUMENT, span(key), detail));
                 }
                 values.insert(name, value);
@@ -143,7 +148,10 @@ fn object_key(key: &ObjectKey, report: &mut Report<'_>) -> Result<String, Report
     }
     let value = evaluate(expr, report)?;
     convert::to_string(&value).ok_or_else(|| {
-        let detail = format!("A key must be a string, but this is {}.", convert::type_name(&value));
+        let detail = format!(
+            "A key must be a string, but this is {}.",
+            convert::type_name(&value)
+        );
         report.error(INVALID_OBJECT_KEY, span(expr), detail)
     })
 }
@@ -155,7 +163,12 @@ fn unsupported(expr: &Expression, report: &mut Report<'_>) -> Reported {
     let what = match expr {
         Expression::FuncCall(call) => format!("The function \"{}\"", call.name.name.as_str()),
         Expression::ForExpr(_) => format!("The for expression {written}"),
-        Expression::Traversal(traversal) if has_splat(traversal) => format!("The splat expression {written}"),
+        Expression::Traversal(traversal) if has_splat(traversal) => {
+            format!("The splat expression {written}")
+        }
+        Expression::Traversal(traversal) if !traversal.expr.is_variable() => {
+            format!("The expression {written}")
+        }
         _ => format!("The reference {written}"),
     };
     let mut detail = format!("{what} is not supported yet.");
@@ -171,7 +184,10 @@ fn unsupported(expr: &Expression, report: &mut Report<'_>) -> Reported {
 
 fn has_splat(traversal: &Traversal) -> bool {
     let splat = |operator: &TraversalOperator| {
-        matches!(operator, TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_))
+        matches!(
+            operator,
+            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_)
+        )
     };
     traversal.operators.iter().any(|operator| splat(operator))
 }

@@ -1,17 +1,15 @@
-//! What a block holds: known names only, each once, read by type.
+//! What a block holds: known names only, each once.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
+use crate::Span;
 use crate::codes::*;
-use crate::convert::{to_number, to_string, type_name};
 use crate::diagnostic::Diagnostic;
-use crate::eval::{evaluate, span};
-use crate::report::{Report, Reported};
+use crate::eval::span;
+use crate::report::Report;
 use crate::schema::Schema;
-use crate::{Span, Spanned, Value, duration};
 
 /// The known arguments and blocks of a body.
 pub(crate) struct Fields<'a> {
@@ -57,10 +55,17 @@ impl<'a> Fields<'a> {
         } else {
             let detail = format!("An argument named \"{name}\" is not expected here.");
             if schema.is_block(name) {
-                let way_out = format!("{detail} Did you mean to define a block of type \"{name}\"?");
+                let way_out =
+                    format!("{detail} Did you mean to define a block of type \"{name}\"?");
                 report.error(UNSUPPORTED_ARGUMENT, place, way_out);
             } else {
-                unknown(UNSUPPORTED_ARGUMENT, place, detail, schema.nearest_argument(name), report);
+                unknown(
+                    UNSUPPORTED_ARGUMENT,
+                    place,
+                    detail,
+                    schema.nearest_argument(name),
+                    report,
+                );
             }
         }
     }
@@ -79,22 +84,36 @@ impl<'a> Fields<'a> {
         } else {
             let detail = format!("Blocks of type \"{name}\" are not expected here.");
             if schema.is_argument(name) {
-                let way_out = format!("{detail} Did you mean to define argument \"{name}\"? If so, use the equals sign to assign it a value.");
+                let way_out = format!(
+                    "{detail} Did you mean to define argument \"{name}\"? If so, use the equals sign to assign it a value."
+                );
                 report.error(UNSUPPORTED_BLOCK, place, way_out);
             } else {
-                unknown(UNSUPPORTED_BLOCK, place, detail, schema.nearest_block(name), report);
+                unknown(
+                    UNSUPPORTED_BLOCK,
+                    place,
+                    detail,
+                    schema.nearest_block(name),
+                    report,
+                );
             }
         }
     }
 
     fn place_of(&self, name: &str) -> Option<Span> {
-        let argument = self.attributes.get(name).map(|attribute| span(&attribute.key));
+        let argument = self
+            .attributes
+            .get(name)
+            .map(|attribute| span(&attribute.key));
         argument.or_else(|| self.block(name).map(header))
     }
 
     /// The block of that name, if there may be one only.
     pub(crate) fn block(&self, name: &str) -> Option<&'a Block> {
-        self.blocks.iter().find(|block| block.ident.as_str() == name).copied()
+        self.blocks
+            .iter()
+            .find(|block| block.ident.as_str() == name)
+            .copied()
     }
 
     /// The blocks in the order of the file.
@@ -102,135 +121,35 @@ impl<'a> Fields<'a> {
         &self.blocks
     }
 
+    /// Where the block of these fields is.
+    pub(crate) fn header(&self) -> Span {
+        self.header.clone()
+    }
+
     pub(crate) fn argument(&self, name: &str) -> Option<&'a Attribute> {
         self.attributes.get(name).copied()
-    }
-
-    /// The value of an argument; null is as good as nothing.
-    fn value(
-        &self,
-        name: &str,
-        report: &mut Report<'_>,
-    ) -> Result<Option<Spanned<Value>>, Reported> {
-        let Some(attribute) = self.argument(name) else {
-            return Ok(None);
-        };
-        let value = evaluate(&attribute.value, report)?;
-        let span = span(&attribute.value);
-        Ok((value != Value::Null).then_some(Spanned { value, span }))
-    }
-
-    pub(crate) fn text(
-        &self,
-        name: &str,
-        report: &mut Report<'_>,
-    ) -> Result<Option<Spanned<String>>, Reported> {
-        let Some(Spanned { value, span }) = self.value(name, report)? else {
-            return Ok(None);
-        };
-        match to_string(&value) {
-            Some(value) => Ok(Some(Spanned { value, span })),
-            None => Err(wrong(name, required("string", &value), span, report)),
-        }
-    }
-
-    pub(crate) fn required_text(
-        &self,
-        name: &str,
-        report: &mut Report<'_>,
-    ) -> Result<Spanned<String>, Reported> {
-        self.text(name, report)?.ok_or_else(|| {
-            let detail = format!("The argument \"{name}\" is required, but no definition was found.");
-            report.error(MISSING_ARGUMENT, self.header.clone(), detail)
-        })
-    }
-
-    pub(crate) fn texts(
-        &self,
-        name: &str,
-        report: &mut Report<'_>,
-    ) -> Result<Option<Spanned<Vec<String>>>, Reported> {
-        let Some(Spanned { value, span }) = self.value(name, report)? else {
-            return Ok(None);
-        };
-        let texts = match &value {
-            Value::List(items) => items.iter().map(to_string).collect(),
-            _ => None,
-        };
-        match texts {
-            Some(value) => Ok(Some(Spanned { value, span })),
-            None => Err(wrong(name, required("list of string", &value), span, report)),
-        }
-    }
-
-    pub(crate) fn integer(
-        &self,
-        name: &str,
-        report: &mut Report<'_>,
-    ) -> Result<Option<Spanned<i64>>, Reported> {
-        let Some(Spanned { value, span }) = self.value(name, report)? else {
-            return Ok(None);
-        };
-        match (to_number(&value), &value) {
-            // Numbers are below 2^53, so that the conversion loses nothing.
-            (Some(number), _) if number.fract() == 0.0 => Ok(Some(Spanned { value: number as i64, span })),
-            (Some(_), _) => Err(wrong(name, "value must be a whole number".to_owned(), span, report)),
-            (None, Value::String(_)) => Err(wrong(name, "a number is required".to_owned(), span, report)),
-            (None, _) => Err(wrong(name, required("number", &value), span, report)),
-        }
-    }
-
-    /// A duration: Go's text for it, or integer nanoseconds.
-    pub(crate) fn duration(
-        &self,
-        name: &str,
-        report: &mut Report<'_>,
-    ) -> Result<Option<Spanned<Duration>>, Reported> {
-        let Some(Spanned { value, span }) = self.value(name, report)? else {
-            return Ok(None);
-        };
-        let nanoseconds = match &value {
-            Value::String(text) => match duration::parse(text) {
-                Ok(nanoseconds) => nanoseconds,
-                Err(error) => return Err(unsuitable(name, text, &error, span, report)),
-            },
-            Value::Number(number) if number.fract() == 0.0 => *number as i64,
-            Value::Number(_) => {
-                return Err(wrong(name, "nanoseconds must be a whole number".to_owned(), span, report));
-            }
-            _ => return Err(wrong(name, required("duration", &value), span, report)),
-        };
-        match u64::try_from(nanoseconds) {
-            Ok(nanoseconds) => Ok(Some(Spanned { value: Duration::from_nanos(nanoseconds), span })),
-            Err(_) => {
-                let detail = format!("\"{name}\" must not be negative.");
-                Err(report.error(OUT_OF_RANGE, span, detail))
-            }
-        }
     }
 }
 
 /// The place of a block's type and labels.
 pub(crate) fn header(block: &Block) -> Span {
     let start = span(&block.ident);
-    let end = block.labels.last().map_or(start.end, |label| span(label).end);
+    let end = block
+        .labels
+        .last()
+        .map_or(start.end, |label| span(label).end);
     start.start..end
 }
 
 /// A block as messages name it: `task "python"`.
 pub(crate) fn title(block: &Block) -> String {
-    let labels = block.labels.iter().map(|label| format!(" \"{}\"", label.as_str()));
-    labels.fold(block.ident.as_str().to_owned(), |title, label| title + &label)
-}
-
-/// Reports a value of a type that its argument cannot take.
-pub(crate) fn wrong(name: &str, why: String, span: Span, report: &mut Report<'_>) -> Reported {
-    let detail = format!("Inappropriate value for attribute \"{name}\": {why}.");
-    report.error(WRONG_TYPE, span, detail)
-}
-
-pub(crate) fn required(wanted: &str, value: &Value) -> String {
-    format!("{wanted} required, but have {}", type_name(value))
+    let labels = block
+        .labels
+        .iter()
+        .map(|label| format!(" \"{}\"", label.as_str().escape_debug()));
+    labels.fold(block.ident.as_str().to_owned(), |title, label| {
+        title + &label
+    })
 }
 
 /// Reports a name that is there twice.
@@ -256,19 +175,4 @@ fn unknown(
     let mut diagnostic = Diagnostic::new(code, place, detail);
     diagnostic.fix = nearest.map(str::to_owned);
     report.add(diagnostic);
-}
-
-fn unsuitable(
-    name: &str,
-    text: &str,
-    error: &duration::Error,
-    span: Span,
-    report: &mut Report<'_>,
-) -> Reported {
-    let detail = format!("The duration of \"{name}\" cannot be read: {error}.");
-    let diagnostic = Diagnostic::new(INVALID_DURATION, span, detail);
-    report.add(match error {
-        duration::Error::MissingUnit => diagnostic.fix(format!("\"{text}s\"")),
-        _ => diagnostic,
-    })
 }

@@ -23,7 +23,10 @@ fn dedent(lines: &mut [&str]) {
         .min()
         .unwrap_or(0);
     for line in lines.iter_mut().filter(|line| !blank(line)) {
-        let cut = line.char_indices().nth(width).map_or(line.len(), |(at, _)| at);
+        let cut = line
+            .char_indices()
+            .nth(width)
+            .map_or(line.len(), |(at, _)| at);
         *line = &line[cut..];
     }
 }
@@ -64,7 +67,10 @@ mod tests {
 
     #[test]
     fn escapes_become_their_text() {
-        assert_eq!(value("$${A:-x} %%{if} $$ %% $A\n", false), "${A:-x} %{if} $$ %% $A\n");
+        assert_eq!(
+            value("$${A:-x} %%{if} $$ %% $A\n", false),
+            "${A:-x} %{if} $$ %% $A\n"
+        );
         assert_eq!(value("$$${A}\n", false), "$${A}\n");
     }
 }

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod codes;
+mod complaint;
 mod convert;
 mod decode;
 mod diagnostic;
@@ -26,6 +27,7 @@ mod schema;
 mod shell;
 mod suggest;
 mod syntax;
+mod typed;
 
 pub use codes::{CODES, Code};
 pub use diagnostic::{Diagnostic, OneLine};
@@ -36,7 +38,7 @@ pub use job::*;
 /// # Errors
 /// All mistakes that could be found, each with its place; never just the first.
 pub fn parse(file: &str, text: &str) -> Result<Job, Vec<Diagnostic>> {
-    let body = syntax::parse(text).map_err(|diagnostic| vec![diagnostic])?;
+    let body = syntax::parse(text).map_err(|diagnostic| vec![*diagnostic])?;
     let mut report = report::Report::new(file, text);
     match decode::file(&body, text.len(), &mut report) {
         Ok(job) if report.is_empty() => Ok(job),

@@ -60,10 +60,12 @@ fn calculate(
         // Equality and logic do not come here.
         _ => left % right,
     };
-    decimal(result).ok_or_else(|| {
-        let detail = "The result has more digits than can be kept.";
-        report.error(INEXACT_NUMBER, place, detail)
-    }).map(Value::Number)
+    decimal(result)
+        .ok_or_else(|| {
+            let detail = "The result has more digits than can be kept.";
+            report.error(INEXACT_NUMBER, place, detail)
+        })
+        .map(Value::Number)
 }
 
 /// The result as decimal arithmetic has it: HCL counts with 512 bits, so that `0.1 + 0.2` is `0.3`.
@@ -106,7 +108,10 @@ fn unified(chosen: &Value, on_true: &Value, on_false: &Value) -> Option<Value> {
     let text = matches!(on_true, Value::String(_)) || matches!(on_false, Value::String(_));
     if same || null {
         Some(chosen.clone())
-    } else if text && convert::to_string(on_true).is_some() && convert::to_string(on_false).is_some() {
+    } else if text
+        && convert::to_string(on_true).is_some()
+        && convert::to_string(on_false).is_some()
+    {
         convert::to_string(chosen).map(Value::String)
     } else {
         None
@@ -132,7 +137,10 @@ fn operand<T>(
         let detail = match value {
             Value::Null => format!("A {wanted} is required, but this is null."),
             Value::String(_) => format!("A {wanted} is required, and this string is none."),
-            _ => format!("A {wanted} is required, but this is {}.", convert::type_name(&value)),
+            _ => format!(
+                "A {wanted} is required, but this is {}.",
+                convert::type_name(&value)
+            ),
         };
         report.error(INVALID_OPERAND, span(expr), detail)
     })

@@ -96,7 +96,8 @@ impl<'a> Scan<'a> {
         self.place = 0;
         self.remember();
         if let Some(Frame::String { start }) = self.frames.last() {
-            self.broken.get_or_insert(Broken::String(*start..self.text.len()));
+            self.broken
+                .get_or_insert(Broken::String(*start..self.text.len()));
         }
         Outline {
             open: self.outline.unwrap_or_default(),
@@ -147,7 +148,8 @@ impl<'a> Scan<'a> {
             [b'[' | b'(', ..] => self.push(Frame::Bracket),
             [b'{', ..] => self.open_brace(),
             [b'}', ..] => {
-                let closes = |frame: &mut Frame| matches!(frame, Frame::Brace(_) | Frame::Interpolation);
+                let closes =
+                    |frame: &mut Frame| matches!(frame, Frame::Brace(_) | Frame::Interpolation);
                 self.frames.pop_if(closes);
                 self.next_statement();
             }
@@ -208,7 +210,8 @@ impl<'a> Scan<'a> {
             }
             start += line.len();
         }
-        self.broken.get_or_insert(Broken::Heredoc(self.at..line_end));
+        self.broken
+            .get_or_insert(Broken::Heredoc(self.at..line_end));
         self.at = self.text.len();
     }
 
@@ -239,19 +242,31 @@ mod tests {
 
     #[test]
     fn open_blocks_are_named_by_their_headers() {
-        assert_eq!(blocks("job \"a\" {\n task \"b\" {\n config {\n  @"), [
-            "job \"a\"",
-            "task \"b\"",
-            "config"
-        ]);
+        assert_eq!(
+            blocks("job \"a\" {\n task \"b\" {\n config {\n  @"),
+            ["job \"a\"", "task \"b\"", "config"]
+        );
         assert_eq!(blocks("a {\n}\nb { c = [1, @"), ["b"]);
         assert_eq!(blocks("a { b = {\n c = 1\n @"), ["a"]);
     }
 
     #[test]
     fn brackets_in_strings_heredocs_and_comments_do_not_count() {
-        for hidden in ["\"{\"", "\"\\\"{\"", "\"${\"{\"}{\"", "# {", "// {", "/* { */", "<<E\n{\nE", "<<-E\n {\n E"] {
-            assert_eq!(blocks(&format!("a {{\n x = {hidden}\n @")), ["a"], "{hidden}");
+        for hidden in [
+            "\"{\"",
+            "\"\\\"{\"",
+            "\"${\"{\"}{\"",
+            "# {",
+            "// {",
+            "/* { */",
+            "<<E\n{\nE",
+            "<<-E\n {\n E",
+        ] {
+            assert_eq!(
+                blocks(&format!("a {{\n x = {hidden}\n @")),
+                ["a"],
+                "{hidden}"
+            );
         }
     }
 

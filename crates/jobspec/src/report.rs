@@ -41,12 +41,7 @@ impl<'a> Report<'a> {
         Reported
     }
 
-    pub(crate) fn error(
-        &mut self,
-        code: Code,
-        span: Span,
-        detail: impl Into<String>,
-    ) -> Reported {
+    pub(crate) fn error(&mut self, code: Code, span: Span, detail: impl Into<String>) -> Reported {
         self.add(Diagnostic::new(code, span, detail))
     }
 

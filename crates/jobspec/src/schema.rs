@@ -113,8 +113,21 @@ pub(crate) const GROUP: Schema = Schema {
 };
 
 pub(crate) const TASK: Schema = Schema {
-    arguments: &["driver", "user", "env", "meta", "kill_signal", "kill_timeout"],
-    blocks: &[one("config"), one("env"), one("meta"), one("resources"), one("restart")],
+    arguments: &[
+        "driver",
+        "user",
+        "env",
+        "meta",
+        "kill_signal",
+        "kill_timeout",
+    ],
+    blocks: &[
+        one("config"),
+        one("env"),
+        one("meta"),
+        one("resources"),
+        one("restart"),
+    ],
     later_arguments: &["kind", "leader", "shutdown_delay"],
     later_blocks: &[
         "action",

@@ -42,7 +42,9 @@ fn attributes(body: &Body, report: &mut Report<'_>) -> Result<Attributes, Report
     let mut result = Ok(());
     for structure in body {
         let (name, attribute) = match structure {
-            Structure::Attribute(argument) => (argument.key.as_str(), of_argument(argument, report)),
+            Structure::Attribute(argument) => {
+                (argument.key.as_str(), of_argument(argument, report))
+            }
             Structure::Block(block) => (block.ident.as_str(), of_block(block, report)),
         };
         let is_block = structure.is_block();
@@ -96,7 +98,9 @@ fn of_block(block: &Block, report: &mut Report<'_>) -> Result<Attribute, Reporte
         return Err(report.error(NOT_SUPPORTED_YET, span(&block.ident), detail));
     }
     let inner = report.inside(title(block), |report| attributes(&block.body, report))?;
-    let object = inner.into_iter().map(|(name, attribute)| (name, attribute.value));
+    let object = inner
+        .into_iter()
+        .map(|(name, attribute)| (name, attribute.value));
     Ok(Attribute {
         name_span: span(&block.ident),
         value_span: span(block),
@@ -111,7 +115,10 @@ fn once_more(expr: &Expression, value: &Value, report: &mut Report<'_>) -> Resul
         (Expression::Parenthesis(inner), _) => once_more(inner.inner(), value, report),
         (Expression::Array(items), Value::List(values)) => {
             let pairs = items.iter().zip(values);
-            pairs.fold(Ok(()), |result, (item, value)| result.and(once_more(item, value, report)))
+            let results: Vec<_> = pairs
+                .map(|(item, value)| once_more(item, value, report))
+                .collect();
+            results.into_iter().collect()
         }
         _ if is_template(value) => {
             let detail = "Nomad evaluates config a second time, where the task's environment is known; \
@@ -126,7 +133,9 @@ fn is_template(value: &Value) -> bool {
     match value {
         Value::String(text) => text.contains("${") || text.contains("%{"),
         Value::List(items) => items.iter().any(is_template),
-        Value::Object(items) => items.iter().any(|(key, item)| key.contains("${") || is_template(item)),
+        Value::Object(items) => items
+            .iter()
+            .any(|(key, item)| key.contains("${") || is_template(item)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }

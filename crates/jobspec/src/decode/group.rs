@@ -28,14 +28,25 @@ pub(crate) fn group(
     let name = name(block, report);
     let fields = Fields::of(&block.body, header(block), &GROUP, report);
     let count = count(&fields, report);
-    let restart = Policy::of(fields.block("restart"), &Policy::default(), job.kind, report);
+    let restart = Policy::of(
+        fields.block("restart"),
+        &Policy::default(),
+        job.kind,
+        report,
+    );
     let meta = maps::meta(&fields, &job.meta, report);
     let inherited = Inherited {
         kind: job.kind,
         meta: meta.clone().unwrap_or_default(),
     };
-    let tasks = tasks(&fields, block, &inherited, &restart.clone().unwrap_or_default(), report);
-    (count?, restart?, meta?);
+    let tasks = tasks(
+        &fields,
+        block,
+        &inherited,
+        &restart.clone().unwrap_or_default(),
+        report,
+    );
+    count.and(restart.map(drop)).and(meta.map(drop))?;
     Ok(Group {
         name: name?.value,
         span: header(block),
@@ -82,14 +93,17 @@ fn tasks(
     let blocks: Vec<&Block> = fields.blocks().iter().copied().filter(is_task).collect();
     if blocks.is_empty() {
         let detail = "A group needs a task: task \"example\" { … }.";
-        let missing = Diagnostic::new(MISSING_BLOCK, header(group), detail).summary("Missing task block");
+        let missing =
+            Diagnostic::new(MISSING_BLOCK, header(group), detail).summary("Missing task block");
         return Err(report.add(missing));
     }
     only_one(&blocks, "task", report);
     let tasks: Vec<_> = blocks
         .into_iter()
         .map(|block| {
-            report.inside(title(block), |report| task::task(block, inherited, restart, report))
+            report.inside(title(block), |report| {
+                task::task(block, inherited, restart, report)
+            })
         })
         .collect();
     tasks.into_iter().collect()

@@ -63,10 +63,7 @@ fn id(block: &Block, report: &mut Report<'_>) -> Result<String, Reported> {
 }
 
 /// An empty text is as good as none, as in Nomad.
-fn or(
-    text: Result<Option<Spanned<String>>, Reported>,
-    default: &str,
-) -> Result<String, Reported> {
+fn or(text: Result<Option<Spanned<String>>, Reported>, default: &str) -> Result<String, Reported> {
     let given = text?.map(|text| text.value).filter(|text| !text.is_empty());
     Ok(given.unwrap_or_else(|| default.to_owned()))
 }
@@ -81,7 +78,9 @@ fn kind(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<JobType, Reporte
         "system" => JobType::System,
         "sysbatch" => JobType::Sysbatch,
         other => {
-            let detail = format!("\"{other}\" is no job type; there are service, batch, system and sysbatch.");
+            let detail = format!(
+                "\"{other}\" is no job type; there are service, batch, system and sysbatch."
+            );
             let mut invalid = Diagnostic::new(INVALID_JOB_TYPE, text.span, detail);
             let near = nearest(other, ["service", "batch", "system", "sysbatch"]);
             invalid.fix = near.map(|kind| format!("\"{kind}\""));
@@ -112,17 +111,25 @@ fn groups(
     report: &mut Report<'_>,
 ) -> Result<Vec<Group>, Reported> {
     let is_map = |block: &Block| block.ident.as_str() == "meta";
-    let blocks: Vec<&Block> = fields.blocks().iter().copied().filter(|block| !is_map(block)).collect();
+    let blocks: Vec<&Block> = fields
+        .blocks()
+        .iter()
+        .copied()
+        .filter(|block| !is_map(block))
+        .collect();
     if blocks.is_empty() {
         let detail = "A job needs a group with a task in it.";
-        let missing = Diagnostic::new(MISSING_BLOCK, header(job), detail).summary("Missing group block");
+        let missing =
+            Diagnostic::new(MISSING_BLOCK, header(job), detail).summary("Missing group block");
         return Err(report.add(missing));
     }
     only_one(&blocks, "group", report);
     let groups: Vec<_> = blocks
         .into_iter()
         .map(|block| match block.ident.as_str() {
-            "group" => report.inside(title(block), |report| group::group(block, inherited, report)),
+            "group" => report.inside(title(block), |report| {
+                group::group(block, inherited, report)
+            }),
             _ => group::of_task(block, inherited, report),
         })
         .collect();

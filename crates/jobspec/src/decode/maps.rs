@@ -9,8 +9,9 @@ use super::no_labels;
 use crate::codes::*;
 use crate::convert::to_string;
 use crate::eval::{evaluate, span};
-use crate::fields::{Fields, required, wrong};
+use crate::fields::Fields;
 use crate::report::{Report, Reported};
+use crate::typed::{required, wrong};
 use crate::{Span, Value};
 
 type Map = BTreeMap<String, String>;
@@ -73,7 +74,11 @@ fn of_block(block: &Block, check: CheckName, report: &mut Report<'_>) -> Result<
             Structure::Block(nested) => {
                 let name = nested.ident.as_str();
                 let detail = format!("Blocks of type \"{name}\" are not expected here.");
-                entries.push(Err(report.error(UNSUPPORTED_BLOCK, span(&nested.ident), detail)));
+                entries.push(Err(report.error(
+                    UNSUPPORTED_BLOCK,
+                    span(&nested.ident),
+                    detail,
+                )));
             }
         }
     }
@@ -95,7 +100,9 @@ fn of_attribute(
                 .map(|(name, value)| {
                     let (key_place, place) = places(expr, name);
                     let text = text(name, value, place, report);
-                    check(name, &key_place, report).and(text).map(|text| (name.clone(), text))
+                    check(name, &key_place, report)
+                        .and(text)
+                        .map(|text| (name.clone(), text))
                 })
                 .collect();
             entries.into_iter().collect()

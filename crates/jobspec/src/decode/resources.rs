@@ -39,7 +39,10 @@ fn read(block: &Block, report: &mut Report<'_>) -> Result<Resources, Reported> {
     let cpu = amount(&fields, "cpu", MIN_CPU..=MAX_CPU, report);
     let memory = amount(&fields, "memory", MIN_MEMORY..=MAX_MEMORY, report);
     let memory_max = fields.integer("memory_max", report);
-    let (cpu, memory) = (cpu?.unwrap_or(DEFAULT_CPU), memory?.unwrap_or(DEFAULT_MEMORY));
+    let (cpu, memory) = (
+        cpu?.unwrap_or(DEFAULT_CPU),
+        memory?.unwrap_or(DEFAULT_MEMORY),
+    );
     Ok(Resources {
         cpu,
         memory,
@@ -62,7 +65,11 @@ fn amount(
     match u64::try_from(given.value) {
         Ok(amount) if range.contains(&amount) => Ok(Some(amount)),
         _ => {
-            let detail = format!("\"{name}\" must be from {} to {}.", range.start(), range.end());
+            let detail = format!(
+                "\"{name}\" must be from {} to {}.",
+                range.start(),
+                range.end()
+            );
             Err(report.error_at(OUT_OF_RANGE, &given, detail))
         }
     }

@@ -37,7 +37,10 @@ impl Policy {
         };
         report.inside("restart".to_owned(), |report| {
             no_labels(block, report);
-            let own = Self::read(&Fields::of(&block.body, header(block), &RESTART, report), report)?;
+            let own = Self::read(
+                &Fields::of(&block.body, header(block), &RESTART, report),
+                report,
+            )?;
             own.check(above, kind, header(block), report)
         })
     }
@@ -96,10 +99,21 @@ impl Policy {
         }
         if restart.interval < MIN_INTERVAL {
             let place = first([place(&self.interval), None], &block);
-            let detail = format!("The interval must be {} at least.", duration::shown(MIN_INTERVAL));
+            let detail = format!(
+                "The interval must be {} at least.",
+                duration::shown(MIN_INTERVAL)
+            );
             result = Err(report.error(INVALID_RESTART, place, detail));
-        } else if restart.delay.as_nanos() * u128::from(restart.attempts) > restart.interval.as_nanos() {
-            let place = first([place(&self.delay), place(&self.interval).or(place(&self.attempts))], &block);
+        } else if restart.delay.as_nanos() * u128::from(restart.attempts)
+            > restart.interval.as_nanos()
+        {
+            let place = first(
+                [
+                    place(&self.delay),
+                    place(&self.interval).or(place(&self.attempts)),
+                ],
+                &block,
+            );
             let detail = format!(
                 "{} attempts with a delay of {} do not fit into an interval of {}.",
                 restart.attempts,
@@ -121,7 +135,11 @@ fn place<T>(given: &Option<Spanned<T>>) -> Option<Span> {
 }
 
 fn first(places: [Option<Span>; 2], block: &Span) -> Span {
-    places.into_iter().flatten().next().unwrap_or_else(|| block.clone())
+    places
+        .into_iter()
+        .flatten()
+        .next()
+        .unwrap_or_else(|| block.clone())
 }
 
 fn attempts(
@@ -132,7 +150,10 @@ fn attempts(
         return Ok(None);
     };
     match u32::try_from(given.value) {
-        Ok(value) => Ok(Some(Spanned { value, span: given.span })),
+        Ok(value) => Ok(Some(Spanned {
+            value,
+            span: given.span,
+        })),
         Err(_) => {
             let detail = format!("\"attempts\" must be from 0 to {}.", u32::MAX);
             Err(report.error_at(OUT_OF_RANGE, &given, detail))
@@ -157,5 +178,8 @@ fn mode(
             return Err(report.add(invalid));
         }
     };
-    Ok(Some(Spanned { value, span: text.span }))
+    Ok(Some(Spanned {
+        value,
+        span: text.span,
+    }))
 }

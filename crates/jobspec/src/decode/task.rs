@@ -26,7 +26,9 @@ pub(crate) fn task(
 ) -> Result<Task, Reported> {
     let name = task_name(block, report);
     let fields = Fields::of(&block.body, header(block), &TASK, report);
-    let driver = fields.required_text("driver", report).and_then(|driver| not_empty(driver, report));
+    let driver = fields
+        .required_text("driver", report)
+        .and_then(|driver| not_empty(driver, report));
     let user = fields.text("user", report);
     let config = config::config(fields.block("config"), header(block), report);
     let env = maps::env(&fields, report);
@@ -70,13 +72,17 @@ fn not_empty(
 fn task_name(block: &Block, report: &mut Report<'_>) -> Result<String, Reported> {
     let name = name(block, report)?;
     let problem = match name.value.as_str() {
-        "alloc" => "A task must not be called \"alloc\": that is the directory all tasks share.".to_owned(),
+        "alloc" => {
+            "A task must not be called \"alloc\": that is the directory all tasks share.".to_owned()
+        }
         "." | ".." => "The name of a task must be the name of a directory.".to_owned(),
         text if text.contains('/') => "The name of a task must not contain \"/\".".to_owned(),
         text if text.contains(char::is_control) => {
             "The name of a task must not contain a newline or another control character.".to_owned()
         }
-        text if text.len() > MAX_NAME => format!("The name of a task may have {MAX_NAME} bytes at most."),
+        text if text.len() > MAX_NAME => {
+            format!("The name of a task may have {MAX_NAME} bytes at most.")
+        }
         _ => return Ok(name.value),
     };
     Err(report.error_at(INVALID_NAME, &name, problem))

@@ -29,7 +29,7 @@ impl Diagnostic {
         Self {
             code: code.id,
             summary: code.summary.to_owned(),
-            detail: detail.into(),
+            detail: printable(&detail.into()),
             span,
             context: None,
             fix: None,
@@ -102,6 +102,19 @@ fn position(text: &str, offset: usize) -> (usize, usize) {
     // A byte order mark takes no column in any editor.
     let column = before[line_start..].trim_start_matches('\u{feff}');
     (line, column.chars().count() + 1)
+}
+
+/// A text without what would break its line or command the terminal: a job file says what it likes.
+pub(crate) fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() {
+            printable.extend(c.escape_default());
+        } else {
+            printable.push(c);
+        }
+    }
+    printable
 }
 
 /// The nearest character boundary at or before `offset`.

@@ -146,7 +146,7 @@ pub(crate) fn title(block: &Block) -> String {
     let labels = block
         .labels
         .iter()
-        .map(|label| format!(" \"{}\"", label.as_str().escape_debug()));
+        .map(|label| format!(" \"{}\"", label.as_str()));
     labels.fold(block.ident.as_str().to_owned(), |title, label| {
         title + &label
     })

@@ -1,7 +1,7 @@
 //! Everything that was found wrong so far, and in which block we are.
 
 use crate::codes::Code;
-use crate::diagnostic::{Diagnostic, place};
+use crate::diagnostic::{Diagnostic, place, printable};
 use crate::{Span, Spanned};
 
 /// Proof that a mistake has been reported; there is nothing left to say.
@@ -79,5 +79,5 @@ impl<'a> Report<'a> {
 pub(crate) fn context(blocks: &[String]) -> Option<String> {
     let named = blocks.iter().rposition(|block| block.contains('"'));
     let shown = &blocks[named.unwrap_or(0)..];
-    (!shown.is_empty()).then(|| shown.join(" "))
+    (!shown.is_empty()).then(|| printable(&shown.join(" ")))
 }

@@ -1,41 +1,36 @@
 //! The cgroup that the client names, in every hierarchy, and which directories of it are the driver's to make and remove.
 use std::path::Path;
 
-use cgroup::{Controller, Host, Paths, Version};
+use cgroup::{Host, Paths};
 
 use crate::api::StartError;
 use crate::start::host as failed;
 use crate::task_config::TaskConfig;
-
-/// On v1 and hybrid hosts Nomad's client makes these and removes them at the end; all others are the driver's.
-const CLIENTS: [Controller; 4] = [
-    Controller::Cpu,
-    Controller::Cpuset,
-    Controller::Freezer,
-    Controller::Memory,
-];
 
 /// A task's cgroup.
 #[derive(Debug)]
 pub(crate) struct Given {
     /// All of it.
     pub(crate) paths: Paths,
-    /// What the driver makes.
+    /// What the driver makes, and removes.
     pub(crate) made: Paths,
 }
 
 /// By `resources.cpuset_cgroup`, which on v1 is another cgroup's or a shared one: the others are called after allocation and task.
 pub(crate) fn find(task: &TaskConfig) -> Result<Given, StartError> {
+    let act = "find the task's cgroup";
     let cpuset = &task.resources.cpuset_cgroup;
     if cpuset.is_empty() {
         return Err(failed(
-            "find the task's cgroup",
+            act,
             "the client named none (resources.cpuset_cgroup is empty)",
         ));
     }
-    let host = Host::detect().map_err(|error| failed("find the task's cgroup", error))?;
-    let paths = host.given(Path::new(cpuset), &scope(task));
-    let made = made(host.version, &paths, Path::exists);
+    let host = Host::detect().map_err(|error| failed(act, error))?;
+    let paths = host
+        .given(Path::new(cpuset), &scope(task))
+        .map_err(|error| failed(act, error))?;
+    let made = made(&paths, Path::exists);
     Ok(Given { paths, made })
 }
 
@@ -49,25 +44,25 @@ fn scope(task: &TaskConfig) -> String {
     format!("{alloc}.{}", task.name)
 }
 
-fn made(version: Version, paths: &Paths, exists: impl Fn(&Path) -> bool) -> Paths {
-    // Co-mounted controllers (cpu and cpuacct) share their directories.
-    let clients = |path: &Path| {
-        CLIENTS.iter().any(|controller| {
-            paths
-                .v1
-                .get(controller)
-                .is_some_and(|clients| clients == path)
-        })
+/// What the client makes by no convention, and what it has not made.
+fn made(paths: &Paths, exists: impl Fn(&Path) -> bool) -> Paths {
+    let added = paths.added();
+    let missing = |path: &Path| !exists(path);
+    let ours = |(controller, path): &(&_, &std::path::PathBuf)| {
+        added.v1.contains_key(*controller) || missing(path)
     };
-    let ours = |path: &Path| !exists(path) || (version == Version::V1 && !clients(path));
+    let v1 = paths
+        .v1
+        .iter()
+        .filter(ours)
+        .map(|(controller, path)| (*controller, path.clone()));
+    let unified = paths
+        .unified
+        .clone()
+        .filter(|path| added.unified.is_some() || missing(path));
     Paths {
-        unified: paths.unified.clone().filter(|path| ours(path)),
-        v1: paths
-            .v1
-            .iter()
-            .filter(|(_, path)| ours(path))
-            .map(|(controller, path)| (*controller, path.clone()))
-            .collect(),
+        unified,
+        v1: v1.collect(),
         ..Paths::default()
     }
 }
@@ -75,6 +70,7 @@ fn made(version: Version, paths: &Paths, exists: impl Fn(&Path) -> bool) -> Path
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cgroup::Controller;
     use std::path::PathBuf;
 
     fn paths(v1: &[(Controller, &str)]) -> Paths {
@@ -97,24 +93,22 @@ mod tests {
             (Controller::Cpuacct, "/cpu,cpuacct/x"),
             (Controller::Pids, "/pids/x"),
         ]);
-        let made = made(Version::V1, &paths, |_| true);
+        let made = made(&paths, |_| true);
         assert_eq!(made.v1.into_keys().collect::<Vec<_>>(), [Controller::Pids]);
         assert_eq!(made.unified, Some("/unified/x".into()));
     }
 
     #[test]
     fn what_nobody_made_is_the_drivers() {
-        assert_eq!(made(Version::V2, &paths(&[]), |_| true), Paths::default());
+        assert_eq!(made(&paths(&[]), |_| true), Paths::default());
         assert_eq!(
-            made(Version::V2, &paths(&[]), |_| false).unified,
+            made(&paths(&[]), |_| false).unified,
             Some("/unified/x".into())
         );
         assert_eq!(
-            made(Version::V1, &paths(&[(Controller::Cpu, "/cpu/x")]), |_| {
-                false
-            })
-            .v1
-            .len(),
+            made(&paths(&[(Controller::Cpu, "/cpu/x")]), |_| false)
+                .v1
+                .len(),
             1
         );
     }

@@ -25,8 +25,9 @@ impl Driver {
             Found::Alive(_, running) if Process::from(&running) != handle.process => {
                 Err(gone("its state directory is another process's"))
             }
-            // What has ended, with or without a record, is told by `wait`.
-            Found::Alive(..) | Found::Ended(_) | Found::Lost => Ok(Task::new(handle, None)),
+            // With pid_mode host its task may live on; with or without it, `wait` tells the end.
+            Found::Lost => Ok(Task::lost(handle)),
+            Found::Alive(..) | Found::Ended(_) => Ok(Task::new(handle, None)),
         }
     }
 }

@@ -108,11 +108,7 @@ impl Driver {
     /// The shim's directory for this task, with no trace of an ended predecessor of the same id.
     fn claim_state(&self, task: &TaskConfig) -> Result<PathBuf, StartError> {
         let place = &self.0.place.state_dir;
-        let made = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(place);
-        made.map_err(|error| {
+        make_state_place(place).map_err(|error| {
             host(
                 format!("make the state directory {}", place.display()),
                 error,
@@ -147,6 +143,17 @@ impl Task {
             sample: Mutex::new(sample),
         }
     }
+}
+
+/// Its parents may hold what tasks can see; itself only root enters.
+fn make_state_place(place: &Path) -> std::io::Result<()> {
+    if let Some(parent) = place.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(place)
 }
 
 /// What a failed start takes back. The shim leaves nothing of its own when it does not start.

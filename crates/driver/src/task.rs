@@ -9,7 +9,7 @@ use cgroup::Cgroup;
 use shim::{Found, Shim};
 
 use crate::api::{Compute, Error, ExitResult, State, Status, Task, TaskStats};
-use crate::handle::Process;
+use crate::handle::{Handle, Process};
 use crate::stats::{self, Sample};
 use crate::{result, signals};
 
@@ -31,6 +31,13 @@ pub(crate) struct Ended {
 }
 
 impl Task {
+    /// One whose shim is gone without a record; what is left of it is killed.
+    pub(crate) fn lost(handle: Handle) -> Task {
+        let task = Task::new(handle, None);
+        task.end(result::lost());
+        task
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.handle.id

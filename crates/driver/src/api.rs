@@ -145,7 +145,10 @@ pub struct Status {
 
 /// One sample of usage. Percentages are of one core.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[allow(missing_docs, reason = "Nomad's TaskResourceUsage, name for name; None: not measured")]
+#[allow(
+    missing_docs,
+    reason = "Nomad's TaskResourceUsage, name for name; None: not measured"
+)]
 pub struct TaskStats {
     pub timestamp: Option<SystemTime>,
     pub system_mode_percent: Option<f64>,

@@ -51,4 +51,10 @@ impl Host {
     pub fn paths(&self, _relative: &std::path::Path) -> Paths {
         todo!()
     }
+
+    /// The directories that a client made and handed over as one cpuset directory, and those to be made beside them. `scope` is the
+    /// name of its own directory.
+    pub fn given(&self, _cpuset_cgroup: &std::path::Path, _scope: &str) -> Paths {
+        todo!()
+    }
 }

@@ -6,6 +6,7 @@
 //! # Does not
 //! know why a restriction is wanted: there are no defaults and no policy here, and no word of the layers above.
 
+pub mod landlock;
 pub mod spec;
 
 pub use spec::Spec;

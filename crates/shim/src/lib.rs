@@ -69,6 +69,8 @@ pub struct ExitStatus {
     pub stopped_by: Option<i32>,
     /// SIGKILL of ours ended it (grace over, or a signal that PID 1 could not hear).
     pub forced: bool,
+    /// PID 1 had no handler for the signal that was asked for and was killed at once, as it would be outside a namespace.
+    pub deaf: bool,
     /// When it ended.
     pub ended_at: SystemTime,
 }

@@ -111,8 +111,8 @@ pub struct Enter<'a> {
 /// A command that runs beside the process. Dropping it kills the command and its process group.
 #[derive(Debug)]
 pub struct Entered {
-    /// Ends of its streams.
-    pub streams: Streams,
+    /// Near ends of its streams; take them out to pump them.
+    pub streams: Option<Streams>,
 }
 
 /// The near ends of an entered command's streams.
@@ -230,6 +230,13 @@ impl Shim {
 
     /// Starts a command beside the process.
     pub fn enter(&self, _enter: &Enter<'_>) -> Result<Entered, Error> {
+        todo!()
+    }
+}
+
+/// Readable (or hung up) once the command has ended, so that its end and its output can be polled together.
+impl std::os::fd::AsFd for Entered {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         todo!()
     }
 }

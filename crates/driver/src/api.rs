@@ -399,6 +399,13 @@ impl Task {
     }
 }
 
+/// Readable (or hung up) once the command has ended, so that its end and its output can be polled together.
+impl std::os::fd::AsFd for Session {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        todo!()
+    }
+}
+
 impl Session {
     /// Sets the terminal's size.
     pub fn resize(&self, _rows: u16, _columns: u16) -> Result<(), Error> {

@@ -56,3 +56,8 @@ pub struct Mismatch {
     /// In Nomad's words where it has some: `a number is required`, with a suggestion for an unknown name.
     pub reason: String,
 }
+
+/// Decodes what Nomad sends as `msgpack_config` or `msgpack_driver_config`. No bytes and nil are the empty map.
+pub fn from_msgpack(_bytes: &[u8]) -> Result<Values, Mismatch> {
+    todo!()
+}

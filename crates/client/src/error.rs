@@ -74,8 +74,8 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// The driver did not start the task.
-    #[error("cannot start")]
+    /// The driver did not start the task, and says why.
+    #[error("{source}")]
     Start {
         /// The task.
         subject: Subject,

@@ -106,7 +106,8 @@ impl Site {
         loop {
             let mut allocation =
                 Allocation::plan(ids::uuid()?, &plan.task.name, &settings, compute);
-            let (cgroup, cpuset_cgroup) = host.standalone(None, &allocation.scope(&plan.task.name));
+            let (cgroup, cpuset_cgroup) =
+                host.standalone(None, &allocation.scope(&plan.task.name))?;
             allocation.cpuset_cgroup = cpuset_cgroup;
             allocation.parent_cgroup = parent_cgroup(&host).to_owned();
             let driver = plan.driver(&settings, &allocation)?;

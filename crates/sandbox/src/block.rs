@@ -19,23 +19,41 @@ use crate::sys::BLOCK_HEADER as HEADER;
 ///
 /// # Errors
 /// A string with a NUL byte; memfd_create(2).
-pub fn write(paths: &[&Path], argv: &[String], env: &BTreeMap<String, String>) -> Result<OwnedFd, Error> {
-    let paths = paths.iter().map(|path| c_string("the path of the command", path.as_os_str()));
+pub fn write(
+    paths: &[&Path],
+    argv: &[String],
+    env: &BTreeMap<String, String>,
+) -> Result<OwnedFd, Error> {
+    let paths = paths
+        .iter()
+        .map(|path| c_string("the path of the command", path.as_os_str()));
     let paths = paths.collect::<Result<Vec<_>, _>>()?;
-    let argv = argv.iter().map(|arg| c_string("an argument", OsStr::new(arg))).collect::<Result<Vec<_>, _>>()?;
-    let envp = env.iter().map(|(name, value)| variable(name, value)).collect::<Result<Vec<_>, _>>()?;
+    let argv = argv
+        .iter()
+        .map(|arg| c_string("an argument", OsStr::new(arg)))
+        .collect::<Result<Vec<_>, _>>()?;
+    let envp = env
+        .iter()
+        .map(|(name, value)| variable(name, value))
+        .collect::<Result<Vec<_>, _>>()?;
     let bytes = lay_out([&paths, &argv, &envp]);
-    let fd = rustix::fs::memfd_create(c"command", MemfdFlags::CLOEXEC).map_err(|e| Error::call("make a memfd", e))?;
+    let fd = rustix::fs::memfd_create(c"command", MemfdFlags::CLOEXEC)
+        .map_err(|e| Error::call("make a memfd", e))?;
     write_whole(&fd, &bytes).map_err(|e| Error::call("write the command's strings", e))?;
     Ok(fd)
 }
 
 fn variable(name: &str, value: &str) -> Result<CString, Error> {
-    c_string(&format!("the environment variable {name}"), OsStr::new(&format!("{name}={value}")))
+    c_string(
+        &format!("the environment variable {name}"),
+        OsStr::new(&format!("{name}={value}")),
+    )
 }
 
 fn c_string(what: &str, text: &OsStr) -> Result<CString, Error> {
-    CString::new(text.as_bytes()).map_err(|_| Error::Nul { what: what.to_owned() })
+    CString::new(text.as_bytes()).map_err(|_| Error::Nul {
+        what: what.to_owned(),
+    })
 }
 
 fn lay_out(vectors: [&[CString]; 3]) -> Vec<u8> {

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags};
 use rustix::mount::{
-    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags,
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags,
+    OpenTreeFlags, UnmountFlags,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid};
 
@@ -37,7 +38,11 @@ pub(crate) fn clone(args: CloneArgs, body: impl FnOnce()) -> io::Result<(i32, Ow
 pub(crate) fn carry_out(steps: &[Step], base: usize, parent: i32, error: BorrowedFd<'_>) {
     for (index, step) in steps.iter().enumerate() {
         if let Err(failure) = apply(step, parent) {
-            let exec = if matches!(step, Step::Execute { .. }) { EXEC } else { 0 };
+            let exec = if matches!(step, Step::Execute { .. }) {
+                EXEC
+            } else {
+                0
+            };
             give_up((base + index) as u32 | exec, &failure, error);
         }
     }
@@ -58,7 +63,11 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
         Step::JoinCgroup { procs } => write_all(fd(*procs), b"0"),
         Step::NewSession => Ok(rustix::process::setsid().map(drop)?),
         Step::OomScoreAdj { value } => oom_score_adj(*value),
-        Step::JoinNamespace { fd: namespace, kinds, .. } => join(fd(*namespace), *kinds),
+        Step::JoinNamespace {
+            fd: namespace,
+            kinds,
+            ..
+        } => join(fd(*namespace), *kinds),
         Step::Hostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
         Step::SlaveMounts => {
             let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
@@ -66,13 +75,30 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
         }
         Step::ReadOnlyTree => sys::mount_setattr(CWD, c"/", true, libc::MOUNT_ATTR_RDONLY, 0),
         Step::PivotRoot { root } => pivot(fd(*root)),
-        Step::MoveRoot { root } => move_over_root(fd(*root)).and_then(|()| Ok(rustix::process::chroot(c".")?)),
+        Step::MoveRoot { root } => {
+            move_over_root(fd(*root)).and_then(|()| Ok(rustix::process::chroot(c".")?))
+        }
         Step::Attach { mount, target } => attach(fd(*mount), target),
-        Step::Mount { filesystem, target, attributes } => mount(*filesystem, target, *attributes),
-        Step::Seal { target } => sys::mount_setattr(target_fd(target)?.as_fd(), c"", false, libc::MOUNT_ATTR_RDONLY, 0),
+        Step::Mount {
+            filesystem,
+            target,
+            attributes,
+        } => mount(*filesystem, target, *attributes),
+        Step::Seal { target } => sys::mount_setattr(
+            target_fd(target)?.as_fd(),
+            c"",
+            false,
+            libc::MOUNT_ATTR_RDONLY,
+            0,
+        ),
         Step::Mask { target } => mask(target),
         Step::ReadOnlyPath { target } => read_only(target),
-        Step::LandlockRule { ruleset, target, access, optional } => rule(fd(*ruleset), target, *access, *optional),
+        Step::LandlockRule {
+            ruleset,
+            target,
+            access,
+            optional,
+        } => rule(fd(*ruleset), target, *access, *optional),
         Step::Restrict { ruleset } => sys::landlock_restrict_self(fd(*ruleset)),
         Step::ChangeDirectory { target, create } => change_directory(target, *create),
         Step::Stdio { fds } => stdio(fds),
@@ -83,9 +109,12 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
         }
         Step::Bounding { keep } => bounding(*keep),
         Step::Identity { uid, gid, groups } => identity(*uid, *gid, groups),
-        Step::Capabilities { permitted, effective, inheritable, ambient } => {
-            capabilities(*permitted, *effective, *inheritable, *ambient)
-        }
+        Step::Capabilities {
+            permitted,
+            effective,
+            inheritable,
+            ambient,
+        } => capabilities(*permitted, *effective, *inheritable, *ambient),
         Step::NoNewPrivs => Ok(rustix::thread::set_no_new_privs(true)?),
         Step::DeathSignal => death_signal(parent),
         Step::DefaultSignals => sys::reset_signals(),
@@ -95,7 +124,10 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
 }
 
 /// A descriptor of a step. It was made before the clone and stays open until exec.
-#[allow(unsafe_code, reason = "steps hold descriptors as numbers, so that they can cross an exec")]
+#[allow(
+    unsafe_code,
+    reason = "steps hold descriptors as numbers, so that they can cross an exec"
+)]
 fn fd<'a>(number: RawFd) -> BorrowedFd<'a> {
     // SAFETY: `prepare` made the descriptor and its owner keeps it open at least until the report has been read.
     unsafe { sys::borrow(number) }
@@ -135,14 +167,23 @@ fn decimal(value: i32, buffer: &mut [u8; 12]) -> &[u8] {
 
 fn join(namespace: BorrowedFd<'_>, kinds: u32) -> io::Result<()> {
     match kinds as libc::c_int {
-        libc::CLONE_NEWNET => Ok(rustix::thread::move_into_link_name_space(namespace, Some(LinkNameSpaceType::Network))?),
+        libc::CLONE_NEWNET => Ok(rustix::thread::move_into_link_name_space(
+            namespace,
+            Some(LinkNameSpaceType::Network),
+        )?),
         kinds => sys::setns(namespace, kinds),
     }
 }
 
 /// Attaches the new root over the old one; by descriptor, because a path to it may be rewritten by others.
 fn move_over_root(root: BorrowedFd<'_>) -> io::Result<()> {
-    rustix::mount::move_mount(root, c"", CWD, c"/", MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?;
+    rustix::mount::move_mount(
+        root,
+        c"",
+        CWD,
+        c"/",
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
+    )?;
     Ok(rustix::process::fchdir(root)?)
 }
 
@@ -158,7 +199,13 @@ fn pivot(root: BorrowedFd<'_>) -> io::Result<()> {
 fn target_fd(target: &CStr) -> io::Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    Ok(rustix::fs::openat2(CWD, target, flags, Mode::empty(), resolve)?)
+    Ok(rustix::fs::openat2(
+        CWD,
+        target,
+        flags,
+        Mode::empty(),
+        resolve,
+    )?)
 }
 
 fn attach(mount: BorrowedFd<'_>, target: &CStr) -> io::Result<()> {
@@ -184,11 +231,17 @@ fn mount(filesystem: Filesystem, target: &CStr, attributes: u32) -> io::Result<(
 fn new_mount(name: &CStr, attributes: MountAttrFlags) -> io::Result<OwnedFd> {
     let fs = rustix::mount::fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     rustix::mount::fsconfig_create(fs.as_fd())?;
-    Ok(rustix::mount::fsmount(fs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, attributes)?)
+    Ok(rustix::mount::fsmount(
+        fs.as_fd(),
+        FsMountFlags::FSMOUNT_CLOEXEC,
+        attributes,
+    )?)
 }
 
 fn mask(target: &CStr) -> io::Result<()> {
-    let Some(place) = present(target_fd(target))? else { return Ok(()) };
+    let Some(place) = present(target_fd(target))? else {
+        return Ok(());
+    };
     let stat = rustix::fs::fstat(&place)?;
     let cover = if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
         let closed = MountAttrFlags::MOUNT_ATTR_RDONLY
@@ -203,15 +256,18 @@ fn mask(target: &CStr) -> io::Result<()> {
 }
 
 fn read_only(target: &CStr) -> io::Result<()> {
-    let Some(place) = present(target_fd(target))? else { return Ok(()) };
+    let Some(place) = present(target_fd(target))? else {
+        return Ok(());
+    };
     let tree = clone_tree(place.as_fd(), true)?;
     sys::mount_setattr(tree.as_fd(), c"", true, libc::MOUNT_ATTR_RDONLY, 0)?;
     attach_at(tree.as_fd(), place.as_fd())
 }
 
 fn clone_tree(place: BorrowedFd<'_>, recursive: bool) -> io::Result<OwnedFd> {
-    let mut flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
     flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
     Ok(rustix::mount::open_tree(place, c"", flags)?)
 }
@@ -244,11 +300,18 @@ fn change_directory(target: &CStr, create: bool) -> io::Result<()> {
 fn make_and_enter(target: &CStr) -> io::Result<()> {
     rustix::process::chdir(c"/")?;
     let mode = Mode::from_raw_mode(0o755);
-    for part in target.to_bytes().split(|byte| *byte == b'/').filter(|part| !part.is_empty()) {
+    for part in target
+        .to_bytes()
+        .split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty())
+    {
         let mut name = [0u8; 256];
-        let room = name.get_mut(..part.len()).ok_or(io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
+        let room = name
+            .get_mut(..part.len())
+            .ok_or(io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
         room.copy_from_slice(part);
-        let name = CStr::from_bytes_until_nul(&name).map_err(|_| io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
+        let name = CStr::from_bytes_until_nul(&name)
+            .map_err(|_| io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
         match rustix::fs::mkdirat(CWD, name, mode) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => rustix::process::chdir(name)?,
             Err(error) => return Err(error.into()),
@@ -292,8 +355,11 @@ fn identity(uid: u32, gid: u32, groups: &[u32]) -> io::Result<()> {
 
 fn capabilities(permitted: u64, effective: u64, inheritable: u64, ambient: u64) -> io::Result<()> {
     let set = CapabilitySet::from_bits_retain;
-    let sets =
-        CapabilitySets { effective: set(effective), permitted: set(permitted), inheritable: set(inheritable) };
+    let sets = CapabilitySets {
+        effective: set(effective),
+        permitted: set(permitted),
+        inheritable: set(inheritable),
+    };
     rustix::thread::clear_ambient_capability_set()?;
     rustix::thread::set_capabilities(None, sets)?;
     for number in (0..64).filter(|number| ambient & (1 << number) != 0) {

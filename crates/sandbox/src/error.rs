@@ -33,7 +33,9 @@ pub enum Error {
         problem: String,
     },
     /// The kernel has no Landlock, or it is switched off.
-    #[error("landlock not available: this kernel does not offer it (since Linux 5.13; `lsm=` must list landlock)")]
+    #[error(
+        "landlock not available: this kernel does not offer it (since Linux 5.13; `lsm=` must list landlock)"
+    )]
     NoLandlock,
     /// The Landlock ruleset could not be built.
     #[error("build the Landlock ruleset")]
@@ -69,11 +71,22 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn path(act: &'static str, path: impl Into<PathBuf>, source: impl Into<io::Error>) -> Error {
-        Error::Path { act, path: path.into(), source: source.into() }
+    pub(crate) fn path(
+        act: &'static str,
+        path: impl Into<PathBuf>,
+        source: impl Into<io::Error>,
+    ) -> Error {
+        Error::Path {
+            act,
+            path: path.into(),
+            source: source.into(),
+        }
     }
 
     pub(crate) fn call(act: impl Into<String>, source: impl Into<io::Error>) -> Error {
-        Error::Call { act: act.into(), source: source.into() }
+        Error::Call {
+            act: act.into(),
+            source: source.into(),
+        }
     }
 }

@@ -14,7 +14,9 @@ use crate::view::{Found, View, path_of};
 /// None is there; it has no execute permission and cannot be given any.
 pub(crate) fn find(executable: &Executable, view: &View) -> Result<PathBuf, Error> {
     for candidate in &executable.candidates {
-        let Ok(found) = view.resolve(&candidate.target) else { continue };
+        let Ok(found) = view.resolve(&candidate.target) else {
+            continue;
+        };
         if !found.is(FileType::RegularFile) {
             continue;
         }
@@ -34,13 +36,19 @@ fn make_executable(found: &Found, target: &Path) -> Result<(), Error> {
     match rustix::fs::chmod(path_of(found.fd.as_fd()), mode) {
         Ok(()) => Ok(()),
         Err(_) if found.stat.st_mode & 0o111 != 0 => Ok(()),
-        Err(error) => Err(refused(target, &format!("it has no execute permission and cannot be given any ({error})"))),
+        Err(error) => Err(refused(
+            target,
+            &format!("it has no execute permission and cannot be given any ({error})"),
+        )),
     }
 }
 
 fn refused(path: &Path, why: &str) -> Error {
     let reason = format!("{why}; run chmod +x on it where it comes from");
-    Error::NotExecutable { path: path.to_owned(), reason }
+    Error::NotExecutable {
+        path: path.to_owned(),
+        reason,
+    }
 }
 
 /// Tells a directory or a device from nothing at all.
@@ -49,11 +57,21 @@ fn not_found(executable: &Executable, view: &View) -> Error {
         if let Ok(found) = view.resolve(&candidate.target) {
             let kind = FileType::from_raw_mode(found.stat.st_mode);
             let reason = format!("it is a {}, not a regular file", word(kind));
-            return Error::NotExecutable { path: candidate.target.clone(), reason };
+            return Error::NotExecutable {
+                path: candidate.target.clone(),
+                reason,
+            };
         }
     }
-    let searched = executable.candidates.iter().map(|candidate| candidate.target.display().to_string()).collect();
-    Error::NotFound { name: executable.name.clone(), searched }
+    let searched = executable
+        .candidates
+        .iter()
+        .map(|candidate| candidate.target.display().to_string())
+        .collect();
+    Error::NotFound {
+        name: executable.name.clone(),
+        searched,
+    }
 }
 
 fn word(kind: FileType) -> &'static str {
@@ -68,13 +86,21 @@ fn word(kind: FileType) -> &'static str {
 
 /// What an ENOENT or EACCES of execve(2) on a file that exists means: its first line or its loader.
 pub fn explain(path: &str, error: &std::io::Error, head: &[u8]) -> String {
-    let interpreter = head.strip_prefix(b"#!").and_then(|rest| rest.split(|byte| *byte == b'\n').next());
+    let interpreter = head
+        .strip_prefix(b"#!")
+        .and_then(|rest| rest.split(|byte| *byte == b'\n').next());
     let name = interpreter.map(|line| String::from_utf8_lossy(line).trim().to_owned());
     match (error.raw_os_error(), name) {
-        (Some(libc::ENOENT), Some(name)) => format!("{path}: its interpreter {name} does not exist inside"),
+        (Some(libc::ENOENT), Some(name)) => {
+            format!("{path}: its interpreter {name} does not exist inside")
+        }
         (Some(libc::ENOENT), None) => format!("{path}: the loader it names does not exist inside"),
-        (Some(libc::EACCES), Some(name)) => format!("{path}: it or its interpreter {name} may not be executed inside"),
-        (Some(libc::ENOEXEC), _) => format!("{path}: it is neither a program for this machine nor a script with #!"),
+        (Some(libc::EACCES), Some(name)) => {
+            format!("{path}: it or its interpreter {name} may not be executed inside")
+        }
+        (Some(libc::ENOEXEC), _) => {
+            format!("{path}: it is neither a program for this machine nor a script with #!")
+        }
         _ => format!("{path} may not be executed inside"),
     }
 }

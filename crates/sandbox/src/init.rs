@@ -13,7 +13,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags,
 };
 use rustix::pipe::PipeFlags;
 
@@ -87,11 +88,15 @@ impl Remote {
         let mut message = [0u8; MESSAGE];
         let (length, mut fds) = receive(self.channel.as_fd(), &mut message)?;
         let word = |n: usize| word(&message[..length], n);
-        let (Some(kind), Some(id)) = (word(0), word(1)) else { return Ok(None) };
+        let (Some(kind), Some(id)) = (word(0), word(1)) else {
+            return Ok(None);
+        };
         Ok(match (kind, fds.pop()) {
             (STARTED, Some(pidfd)) => Some(Event::Started(id, pidfd)),
             (ENDED, _) => word(2).map(|status| Event::Ended(id, End::from_status(status as i32))),
-            (FAILED, _) => word(2).zip(word(3)).map(|(step, errno)| Event::Failed(id, Failure::reported(step, errno as i32))),
+            (FAILED, _) => word(2)
+                .zip(word(3))
+                .map(|(step, errno)| Event::Failed(id, Failure::reported(step, errno as i32))),
             _ => None,
         })
     }
@@ -124,10 +129,18 @@ impl Remote {
 /// Init's whole life. Returns when it shall end.
 pub(crate) fn run(program: &Program, inner: &[Step], channel: &OwnedFd, error: &OwnedFd) {
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
-    let Ok(children) = watch_children() else { return };
-    let forked = child::clone(CloneArgs { flags: 0, cgroup: None }, || {
-        child::carry_out(inner, program.outer.len(), 1, error.as_fd());
-    });
+    let Ok(children) = watch_children() else {
+        return;
+    };
+    let forked = child::clone(
+        CloneArgs {
+            flags: 0,
+            cgroup: None,
+        },
+        || {
+            child::carry_out(inner, program.outer.len(), 1, error.as_fd());
+        },
+    );
     let main = match forked {
         Ok((pid, pidfd)) => {
             // Only the forked process may keep the error pipe open, or its end would never be seen.
@@ -155,9 +168,17 @@ fn watch_children() -> io::Result<OwnedFd> {
     sys::signalfd(child)
 }
 
-fn serve(program: &Program, channel: BorrowedFd<'_>, children: BorrowedFd<'_>, here: &mut [(i32, u32); ROOM]) {
+fn serve(
+    program: &Program,
+    channel: BorrowedFd<'_>,
+    children: BorrowedFd<'_>,
+    here: &mut [(i32, u32); ROOM],
+) {
     loop {
-        let mut fds = [PollFd::from_borrowed_fd(channel, PollFlags::IN), PollFd::from_borrowed_fd(children, PollFlags::IN)];
+        let mut fds = [
+            PollFd::from_borrowed_fd(channel, PollFlags::IN),
+            PollFd::from_borrowed_fd(children, PollFlags::IN),
+        ];
         match poll(&mut fds, None::<&Timespec>) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => return,
@@ -174,11 +195,17 @@ fn serve(program: &Program, channel: BorrowedFd<'_>, children: BorrowedFd<'_>, h
 }
 
 /// Reaps whoever has ended. `false` when the process itself has.
-fn reap_all(channel: BorrowedFd<'_>, children: BorrowedFd<'_>, here: &mut [(i32, u32); ROOM]) -> bool {
+fn reap_all(
+    channel: BorrowedFd<'_>,
+    children: BorrowedFd<'_>,
+    here: &mut [(i32, u32); ROOM],
+) -> bool {
     let mut drain = [0u8; 128];
     let _ = rustix::io::read(children, &mut drain);
     while let Ok(Some((pid, status))) = sys::reap() {
-        let Some(slot) = here.iter_mut().find(|slot| slot.0 == pid) else { continue };
+        let Some(slot) = here.iter_mut().find(|slot| slot.0 == pid) else {
+            continue;
+        };
         let id = slot.1;
         *slot = (0, 0);
         let told = say(channel, &[ENDED, id, status as u32], &[]);
@@ -192,12 +219,16 @@ fn reap_all(channel: BorrowedFd<'_>, children: BorrowedFd<'_>, here: &mut [(i32,
 /// Carries out one request. `false` when the other side is gone.
 fn obey(program: &Program, channel: BorrowedFd<'_>, here: &mut [(i32, u32); ROOM]) -> bool {
     let mut message = [0u8; MESSAGE];
-    let Ok((length, fds)) = receive(channel, &mut message) else { return false };
+    let Ok((length, fds)) = receive(channel, &mut message) else {
+        return false;
+    };
     let message = &message[..length];
     match (word(message, 0), word(message, 1)) {
         (Some(ENTER), Some(id)) => {
             let tty = word(message, 2) == Some(TTY);
-            let cwd = message.get(12..).and_then(|rest| CString::from_vec_with_nul(rest.to_vec()).ok());
+            let cwd = message
+                .get(12..)
+                .and_then(|rest| CString::from_vec_with_nul(rest.to_vec()).ok());
             let result = match cwd {
                 Some(cwd) => fork_command(program, &fds, cwd, tty),
                 None => Err(io::Error::from_raw_os_error(libc::EINVAL).into()),
@@ -205,7 +236,10 @@ fn obey(program: &Program, channel: BorrowedFd<'_>, here: &mut [(i32, u32); ROOM
             answer(channel, here, id, result)
         }
         (Some(KILL), Some(id)) => {
-            if let Some((pid, _)) = here.iter().find(|slot| slot.0 != 0 && slot.1 == id && id != MAIN) {
+            if let Some((pid, _)) = here
+                .iter()
+                .find(|slot| slot.0 != 0 && slot.1 == id && id != MAIN)
+            {
                 crate::launch::kill_group(*pid);
             }
             true
@@ -237,13 +271,31 @@ fn answer(
     }
 }
 
-fn fork_command(program: &Program, fds: &[OwnedFd], cwd: CString, tty: bool) -> Result<(i32, OwnedFd), Failure> {
-    let [block, stdin, stdout, stderr] = fds else { return Err(io::Error::from_raw_os_error(libc::EINVAL).into()) };
+fn fork_command(
+    program: &Program,
+    fds: &[OwnedFd],
+    cwd: CString,
+    tty: bool,
+) -> Result<(i32, OwnedFd), Failure> {
+    let [block, stdin, stdout, stderr] = fds else {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL).into());
+    };
     let stdio = [stdin.as_raw_fd(), stdout.as_raw_fd(), stderr.as_raw_fd()];
-    let steps = program.entered(Entry { namespaces: vec![], stdio, tty, cwd, block: block.as_raw_fd() });
+    let steps = program.entered(Entry {
+        namespaces: vec![],
+        stdio,
+        tty,
+        cwd,
+        block: block.as_raw_fd(),
+    });
     let (report, error) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
-    let forked =
-        child::clone(CloneArgs { flags: 0, cgroup: None }, || child::carry_out(&steps, 0, 1, error.as_fd()))?;
+    let forked = child::clone(
+        CloneArgs {
+            flags: 0,
+            cgroup: None,
+        },
+        || child::carry_out(&steps, 0, 1, error.as_fd()),
+    )?;
     drop(error);
     read_report(report.as_fd()).map(|()| forked)
 }
@@ -272,8 +324,14 @@ pub fn send(channel: BorrowedFd<'_>, message: &[u8], fds: &[BorrowedFd<'_>]) -> 
         return Err(io::Error::from_raw_os_error(libc::ETOOMANYREFS));
     }
     let flags = SendFlags::NOSIGNAL;
-    let sent = rustix::io::retry_on_intr(|| rustix::net::sendmsg(channel, &[IoSlice::new(message)], &mut control, flags))?;
-    if sent == message.len() { Ok(()) } else { Err(io::Error::from_raw_os_error(libc::EMSGSIZE)) }
+    let sent = rustix::io::retry_on_intr(|| {
+        rustix::net::sendmsg(channel, &[IoSlice::new(message)], &mut control, flags)
+    })?;
+    if sent == message.len() {
+        Ok(())
+    } else {
+        Err(io::Error::from_raw_os_error(libc::EMSGSIZE))
+    }
 }
 
 /// recvmsg(2) with descriptors, all close-on-exec. Length 0: the other side is gone.

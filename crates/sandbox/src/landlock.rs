@@ -4,8 +4,8 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    Scope,
+    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, Scope,
 };
 use rustix::fs::FileType;
 
@@ -20,7 +20,10 @@ pub fn abi() -> Option<u32> {
 
 /// What later ABIs restrict and this kernel does not, in words.
 const LATER: [(u32, &str); 5] = [
-    (2, "renaming and linking across directories is refused everywhere"),
+    (
+        2,
+        "renaming and linking across directories is refused everywhere",
+    ),
     (3, "truncating files outside is not restricted"),
     (5, "ioctl on devices is not restricted"),
     (6, "signals and abstract sockets are not scoped"),
@@ -48,7 +51,9 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
     for (since, what) in LATER.iter().filter(|(since, _)| *since > number) {
         refusals.push(format!("Landlock ABI {number} (not {since}): {what}"));
     }
-    let failed = |e: landlock::RulesetError| Error::Ruleset { source: io::Error::other(e) };
+    let failed = |e: landlock::RulesetError| Error::Ruleset {
+        source: io::Error::other(e),
+    };
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))
@@ -66,7 +71,9 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
         };
         let access = rights(rule.access, found.is(FileType::Directory), abi);
         if !access.is_empty() {
-            ruleset = ruleset.add_rule(PathBeneath::new(found.fd, access)).map_err(failed)?;
+            ruleset = ruleset
+                .add_rule(PathBeneath::new(found.fd, access))
+                .map_err(failed)?;
         }
     }
     let fd: Option<OwnedFd> = ruleset.into();
@@ -76,7 +83,11 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
 /// The rights of a rule that can only be added inside, as bits, for a directory.
 pub(crate) fn inside(rule: &Rule) -> (PathBuf, u64, bool) {
     let abi = known(abi().unwrap_or(1));
-    (rule.path.clone(), rights(rule.access, true, abi).bits(), rule.missing == Missing::Skip)
+    (
+        rule.path.clone(),
+        rights(rule.access, true, abi).bits(),
+        rule.missing == Missing::Skip,
+    )
 }
 
 /// Landlock rights of our letters.
@@ -99,10 +110,18 @@ fn rights(access: Access, directory: bool, abi: ABI) -> BitFlags<AccessFs> {
     }
     if access.contains(Access::CREATE) {
         // Device nodes can never be made: a block device is the whole disk.
-        rights |= AccessFs::MakeReg | AccessFs::MakeDir | AccessFs::MakeSym | AccessFs::MakeSock | AccessFs::MakeFifo;
+        rights |= AccessFs::MakeReg
+            | AccessFs::MakeDir
+            | AccessFs::MakeSym
+            | AccessFs::MakeSock
+            | AccessFs::MakeFifo;
         rights |= AccessFs::RemoveFile | AccessFs::RemoveDir | AccessFs::Refer;
     }
-    let possible = if directory { AccessFs::from_all(abi) } else { AccessFs::from_file(abi) };
+    let possible = if directory {
+        AccessFs::from_all(abi)
+    } else {
+        AccessFs::from_file(abi)
+    };
     rights & possible
 }
 

@@ -44,7 +44,11 @@ impl Failure {
     pub(crate) fn reported(index: u32, errno: i32) -> Failure {
         let exec = index & child::EXEC != 0 && index != u32::MAX;
         let step = (index != u32::MAX).then_some((index & !child::EXEC) as usize);
-        Failure { step, exec, source: io::Error::from_raw_os_error(errno) }
+        Failure {
+            step,
+            exec,
+            source: io::Error::from_raw_os_error(errno),
+        }
     }
 
     /// The index for a report.
@@ -56,7 +60,11 @@ impl Failure {
 
 impl From<io::Error> for Failure {
     fn from(source: io::Error) -> Failure {
-        Failure { step: None, exec: false, source }
+        Failure {
+            step: None,
+            exec: false,
+            source,
+        }
     }
 }
 
@@ -84,7 +92,10 @@ impl End {
     /// From the status of wait(2).
     pub fn from_status(status: i32) -> End {
         if libc::WIFSIGNALED(status) {
-            End::Signal { number: libc::WTERMSIG(status), core: libc::WCOREDUMP(status) }
+            End::Signal {
+                number: libc::WTERMSIG(status),
+                core: libc::WCOREDUMP(status),
+            }
         } else {
             End::Code(libc::WEXITSTATUS(status))
         }
@@ -100,10 +111,15 @@ impl End {
 pub fn launch(program: &Program) -> Result<Process, Failure> {
     let (report, error) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     let parent = rustix::process::getpid().as_raw_nonzero().get();
-    let args = CloneArgs { flags: program.clone, cgroup: program.cgroup };
+    let args = CloneArgs {
+        flags: program.clone,
+        cgroup: program.cgroup,
+    };
     let (leader, pidfd, channel) = match &program.inner {
         None => {
-            let (leader, pidfd) = child::clone(args, || child::carry_out(&program.outer, 0, parent, error.as_fd()))?;
+            let (leader, pidfd) = child::clone(args, || {
+                child::carry_out(&program.outer, 0, parent, error.as_fd())
+            })?;
             (leader, pidfd, None)
         }
         Some(inner) => {
@@ -120,10 +136,20 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
         bury(pidfd.as_fd());
         return Err(failure);
     }
-    let Some(channel) = channel else { return Ok(Process { pidfd, leader, init: None }) };
+    let Some(channel) = channel else {
+        return Ok(Process {
+            pidfd,
+            leader,
+            init: None,
+        });
+    };
     let remote = init::Remote::new(pidfd, channel);
     match remote.started() {
-        Ok(pidfd) => Ok(Process { pidfd, leader, init: Some(remote) }),
+        Ok(pidfd) => Ok(Process {
+            pidfd,
+            leader,
+            init: Some(remote),
+        }),
         Err(source) => {
             bury(remote.pidfd());
             Err(source.into())
@@ -135,11 +161,18 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
 ///
 /// # Errors
 /// As [`launch`]; step numbers are those of [`Program::entered`].
-pub fn enter(program: &Program, process: &Process, entry: Entry) -> Result<(i32, OwnedFd), Failure> {
+pub fn enter(
+    program: &Program,
+    process: &Process,
+    entry: Entry,
+) -> Result<(i32, OwnedFd), Failure> {
     let steps = program.entered(entry);
     let (report, error) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     let parent = rustix::process::getpid().as_raw_nonzero().get();
-    let args = CloneArgs { flags: 0, cgroup: program.cgroup };
+    let args = CloneArgs {
+        flags: 0,
+        cgroup: program.cgroup,
+    };
     let (pid, pidfd) = in_pid_namespace(program, process, || {
         child::clone(args, || child::carry_out(&steps, 0, parent, error.as_fd()))
     })?;
@@ -152,11 +185,18 @@ pub fn enter(program: &Program, process: &Process, entry: Entry) -> Result<(i32,
 }
 
 /// setns(2) to a pid namespace only changes where later children go, so it is set for the one clone and put back.
-fn in_pid_namespace<T>(program: &Program, process: &Process, clone: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+fn in_pid_namespace<T>(
+    program: &Program,
+    process: &Process,
+    clone: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
     if program.clone & libc::CLONE_NEWPID as u64 == 0 {
         return clone();
     }
-    let own = rustix::process::pidfd_open(rustix::process::getpid(), rustix::process::PidfdFlags::empty())?;
+    let own = rustix::process::pidfd_open(
+        rustix::process::getpid(),
+        rustix::process::PidfdFlags::empty(),
+    )?;
     sys::setns(process.pidfd.as_fd(), libc::CLONE_NEWPID)?;
     let result = clone();
     sys::setns(own.as_fd(), libc::CLONE_NEWPID)?;
@@ -167,14 +207,27 @@ fn in_pid_namespace<T>(program: &Program, process: &Process, clone: impl FnOnce(
 pub fn namespaces(program: &Program, process: &Process) -> Vec<Step> {
     use std::os::fd::AsRawFd;
     let mut kinds = program.clone as u32 & !(libc::CLONE_NEWPID as u32);
-    if program.outer.iter().any(|step| matches!(step, Step::JoinNamespace { .. })) {
+    if program
+        .outer
+        .iter()
+        .any(|step| matches!(step, Step::JoinNamespace { .. }))
+    {
         kinds |= libc::CLONE_NEWNET as u32;
     }
-    vec![Step::JoinNamespace { fd: process.pidfd.as_raw_fd(), kinds, name: c"of the process".to_owned() }]
+    vec![Step::JoinNamespace {
+        fd: process.pidfd.as_raw_fd(),
+        kinds,
+        name: c"of the process".to_owned(),
+    }]
 }
 
 fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+    Ok(rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
 }
 
 /// EOF: executed. Eight bytes: a step failed. Nothing more can come.
@@ -190,7 +243,10 @@ pub(crate) fn read_report(report: BorrowedFd<'_>) -> Result<(), Failure> {
         return Ok(());
     }
     let [a, b, c, d, e, f, g, h] = bytes;
-    Err(Failure::reported(u32::from_ne_bytes([a, b, c, d]), i32::from_ne_bytes([e, f, g, h])))
+    Err(Failure::reported(
+        u32::from_ne_bytes([a, b, c, d]),
+        i32::from_ne_bytes([e, f, g, h]),
+    ))
 }
 
 /// Ends and reaps a child that did not make it.
@@ -206,12 +262,19 @@ fn bury(pidfd: BorrowedFd<'_>) {
 /// waitid(2).
 pub fn reap(pidfd: BorrowedFd<'_>) -> io::Result<Option<End>> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-    let Some(status) = rustix::process::waitid(WaitId::PidFd(pidfd), options)? else { return Ok(None) };
-    Ok(Some(match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => End::Code(code),
-        (None, Some(number)) => End::Signal { number, core: status.dumped() },
-        (None, None) => End::Code(0),
-    }))
+    let Some(status) = rustix::process::waitid(WaitId::PidFd(pidfd), options)? else {
+        return Ok(None);
+    };
+    Ok(Some(
+        match (status.exit_status(), status.terminating_signal()) {
+            (Some(code), _) => End::Code(code),
+            (None, Some(number)) => End::Signal {
+                number,
+                core: status.dumped(),
+            },
+            (None, None) => End::Code(0),
+        },
+    ))
 }
 
 /// SIGKILL to the process group that a child leads (it began with setsid).

@@ -37,7 +37,11 @@ impl Scratch {
                 .map_err(|e| Error::path("make directory", path.join(name), e))
         };
         let (upper, work) = (open("upper")?, open("work")?);
-        Ok(Scratch { upper, work, root: Self::root(scratch.as_fd(), path)? })
+        Ok(Scratch {
+            upper,
+            work,
+            root: Self::root(scratch.as_fd(), path)?,
+        })
     }
 
     /// The directory that becomes `/` is 0755, as a root directory is.
@@ -70,7 +74,9 @@ impl Scratch {
         let mut layers = vec![self.layer(host, target, flags, refusals)?];
         // An overlay shows what lies under a mount point, so each one below gets its own at the same place.
         for below in mountinfo::below(host)? {
-            let Ok(relative) = below.strip_prefix(host) else { continue };
+            let Ok(relative) = below.strip_prefix(host) else {
+                continue;
+            };
             layers.push(self.layer(&below, &target.join(relative), flags, refusals)?);
         }
         Ok(layers)
@@ -85,12 +91,22 @@ impl Scratch {
     ) -> Result<Layer, Error> {
         let stat = fs::metadata(host).map_err(|e| Error::path("look at", host, e))?;
         if !stat.is_dir() {
-            let read_only = MountFlags { read_only: true, ..flags };
+            let read_only = MountFlags {
+                read_only: true,
+                ..flags
+            };
             let (mount, kind) = mounts::bind(host, false, read_only)?;
             return Ok(Layer::Mount(target.to_owned(), mount, kind));
         }
         let name = file_name(target);
-        let kept = self.overlay(self.upper.as_fd(), self.work.as_fd(), &name, host, &stat, flags);
+        let kept = self.overlay(
+            self.upper.as_fd(),
+            self.work.as_fd(),
+            &name,
+            host,
+            &stat,
+            flags,
+        );
         let mount = match kept {
             Ok(mount) => mount,
             Err(error) => self.fall_back(host, &name, &stat, flags, &error, refusals)?,
@@ -115,11 +131,23 @@ impl Scratch {
             self.overlay(upper.as_fd(), work.as_fd(), name, host, stat, flags)
         });
         if let Ok(mount) = on_tmpfs {
-            refusals.push(format!("writes below {shown} are lost at a restart: no upper layer on disk ({error})"));
+            refusals.push(format!(
+                "writes below {shown} are lost at a restart: no upper layer on disk ({error})"
+            ));
             return Ok(mount);
         }
-        refusals.push(format!("{shown} is read-only: no overlay can be made over it ({error})"));
-        mounts::bind(host, true, MountFlags { read_only: true, ..flags }).map(|(mount, _)| mount)
+        refusals.push(format!(
+            "{shown} is read-only: no overlay can be made over it ({error})"
+        ));
+        mounts::bind(
+            host,
+            true,
+            MountFlags {
+                read_only: true,
+                ..flags
+            },
+        )
+        .map(|(mount, _)| mount)
     }
 
     fn overlay(
@@ -139,7 +167,11 @@ impl Scratch {
 }
 
 /// An upper directory lends the merged one its owner and mode, so a new one copies those of the lower.
-fn upper_directory(parent: BorrowedFd<'_>, name: &str, stat: &fs::Metadata) -> rustix::io::Result<OwnedFd> {
+fn upper_directory(
+    parent: BorrowedFd<'_>,
+    name: &str,
+    stat: &fs::Metadata,
+) -> rustix::io::Result<OwnedFd> {
     let made = rustix::fs::mkdirat(parent, name, Mode::from_raw_mode(0o700));
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let open = || rustix::fs::openat(parent, name, flags, Mode::empty());
@@ -148,21 +180,30 @@ fn upper_directory(parent: BorrowedFd<'_>, name: &str, stat: &fs::Metadata) -> r
         other => other?,
     }
     let upper = open()?;
-    rustix::fs::fchown(&upper, Some(Uid::from_raw(stat.uid())), Some(Gid::from_raw(stat.gid())))?;
+    rustix::fs::fchown(
+        &upper,
+        Some(Uid::from_raw(stat.uid())),
+        Some(Gid::from_raw(stat.gid())),
+    )?;
     rustix::fs::fchmod(&upper, Mode::from_raw_mode(stat.mode() & 0o7777))?;
     Ok(upper)
 }
 
 /// A volatile overlay leaves a marker that forbids to use its upper layer again (overlayfs.rst, "Volatile mount"); here that is meant.
 fn forget_volatile(work: BorrowedFd<'_>, name: &str) {
-    for marker in ["work/incompat/volatile", "work/incompat"] {
+    let remove = |marker: &str, flags| {
         // There is none at the first start.
-        let _ = rustix::fs::unlinkat(work, format!("{name}/{marker}"), AtFlags::REMOVEDIR);
-    }
+        let _ = rustix::fs::unlinkat(work, format!("{name}/work/incompat{marker}"), flags);
+    };
+    remove("/volatile/dirty", AtFlags::empty());
+    remove("/volatile", AtFlags::REMOVEDIR);
+    remove("", AtFlags::REMOVEDIR);
 }
 
 /// One file name for a path: `%` and `/` escaped.
 fn file_name(target: &Path) -> String {
     let text = target.to_string_lossy();
-    text.trim_start_matches('/').replace('%', "%25").replace('/', "%2F")
+    text.trim_start_matches('/')
+        .replace('%', "%25")
+        .replace('/', "%2F")
 }

@@ -9,7 +9,9 @@ use crate::Error;
 pub(crate) fn below(path: &Path) -> Result<Vec<PathBuf>, Error> {
     const FILE: &str = "/proc/self/mountinfo";
     let text = std::fs::read(FILE).map_err(|e| Error::path("read", FILE, e))?;
-    let mut points: Vec<PathBuf> = parse(&text).filter(|point| point != path && point.starts_with(path)).collect();
+    let mut points: Vec<PathBuf> = parse(&text)
+        .filter(|point| point != path && point.starts_with(path))
+        .collect();
     points.sort();
     points.dedup();
     Ok(points)
@@ -28,7 +30,8 @@ fn unescape(field: &[u8]) -> Vec<u8> {
     let mut rest = field;
     while let Some((first, tail)) = rest.split_first() {
         let octal = (*first == b'\\').then(|| tail.get(..3)).flatten();
-        let value = octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
+        let value =
+            octal.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
         match value {
             Some(value) => {
                 bytes.push(value);

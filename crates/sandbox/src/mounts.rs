@@ -10,16 +10,25 @@ use crate::view::{Found, Links, host, open_path, path_of};
 use crate::{Error, sys};
 
 /// A copy of a host directory's or file's mount, with its flags.
-pub(crate) fn bind(path: &Path, recursive: bool, flags: MountFlags) -> Result<(OwnedFd, FileType), Error> {
-    let found = host(Links::OfRoot)?.resolve(path).map_err(|e| Error::path("open", path, e))?;
-    let tree = clone_tree(&found, recursive).map_err(|e| Error::path("clone the mount of", path, e))?;
-    give_flags(tree.as_fd(), recursive, flags).map_err(|e| Error::path("set the flags of the mount of", path, e))?;
+pub(crate) fn bind(
+    path: &Path,
+    recursive: bool,
+    flags: MountFlags,
+) -> Result<(OwnedFd, FileType), Error> {
+    let found = host(Links::OfRoot)?
+        .resolve(path)
+        .map_err(|e| Error::path("open", path, e))?;
+    let tree =
+        clone_tree(&found, recursive).map_err(|e| Error::path("clone the mount of", path, e))?;
+    give_flags(tree.as_fd(), recursive, flags)
+        .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
     Ok((tree, FileType::from_raw_mode(found.stat.st_mode)))
 }
 
 fn clone_tree(found: &Found, recursive: bool) -> rustix::io::Result<OwnedFd> {
-    let mut flags =
-        OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
     flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
     rustix::mount::open_tree(&found.fd, c"", flags)
 }
@@ -31,7 +40,13 @@ fn give_flags(tree: BorrowedFd<'_>, recursive: bool, flags: MountFlags) -> std::
         // A clone is in its source's peer group already; of a private source it becomes the first member of a new one.
         Propagation::Shared => libc::MS_SHARED,
     };
-    sys::mount_setattr(tree, c"", recursive, attributes(flags).bits().into(), propagation)
+    sys::mount_setattr(
+        tree,
+        c"",
+        recursive,
+        attributes(flags).bits().into(),
+        propagation,
+    )
 }
 
 /// `MOUNT_ATTR_*` of our flags.
@@ -48,7 +63,11 @@ pub(crate) fn attributes(flags: MountFlags) -> MountAttrFlags {
 pub(crate) type Opt<'a> = (&'a str, Option<String>);
 
 /// A new file system, mounted nowhere yet.
-pub(crate) fn filesystem(name: &str, options: &[Opt<'_>], flags: MountAttrFlags) -> rustix::io::Result<OwnedFd> {
+pub(crate) fn filesystem(
+    name: &str,
+    options: &[Opt<'_>],
+    flags: MountAttrFlags,
+) -> rustix::io::Result<OwnedFd> {
     let fs = rustix::mount::fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
     for (key, value) in options {
         match value {
@@ -61,7 +80,11 @@ pub(crate) fn filesystem(name: &str, options: &[Opt<'_>], flags: MountAttrFlags)
 }
 
 /// A tmpfs.
-pub(crate) fn tmpfs(size_bytes: Option<u64>, mode: u32, flags: MountFlags) -> Result<OwnedFd, Error> {
+pub(crate) fn tmpfs(
+    size_bytes: Option<u64>,
+    mode: u32,
+    flags: MountFlags,
+) -> Result<OwnedFd, Error> {
     let mut options = vec![("mode", Some(format!("{mode:o}")))];
     if let Some(size) = size_bytes {
         options.push(("size", Some(size.to_string())));

@@ -55,7 +55,13 @@ pub(crate) fn program(spec: &Spec, parts: Parts) -> Program {
             None
         }
     };
-    Program { clone, cgroup, outer, inner, terminals }
+    Program {
+        clone,
+        cgroup,
+        outer,
+        inner,
+        terminals,
+    }
 }
 
 fn clone_flags(spec: &Spec) -> u64 {
@@ -76,7 +82,12 @@ fn clone_flags(spec: &Spec) -> u64 {
 fn host_side(spec: &Spec, parts: &Parts) -> Vec<Step> {
     let mut steps = vec![];
     // Before anything is charged to somebody else's cgroup.
-    steps.extend(parts.procs.iter().map(|procs| Step::JoinCgroup { procs: *procs }));
+    steps.extend(
+        parts
+            .procs
+            .iter()
+            .map(|procs| Step::JoinCgroup { procs: *procs }),
+    );
     if spec.init == Init::Ours {
         // Init has no business with the session of whoever launches; the process gets one of its own later.
         steps.push(Step::NewSession);
@@ -124,9 +135,15 @@ fn process(spec: &Spec, parts: &Parts) -> Vec<Step> {
     }
     steps.push(Step::Umask { mask: spec.umask });
     // While CAP_SETPCAP is still effective (capabilities(7), "Capability bounding set").
-    steps.push(Step::Bounding { keep: sets.bounding.0 });
+    steps.push(Step::Bounding {
+        keep: sets.bounding.0,
+    });
     let identity = &spec.identity;
-    steps.push(Step::Identity { uid: identity.uid, gid: identity.gid, groups: identity.groups.clone() });
+    steps.push(Step::Identity {
+        uid: identity.uid,
+        gid: identity.gid,
+        groups: identity.groups.clone(),
+    });
     // After the uid: leaving uid 0 clears the effective set.
     steps.push(Step::Capabilities {
         permitted,

@@ -39,14 +39,22 @@ pub struct Prepared {
 impl Program {
     /// Step `index` of a report: outer steps first, then inner ones.
     pub fn step(&self, index: usize) -> Option<&Step> {
-        self.outer.iter().chain(self.inner.iter().flatten()).nth(index)
+        self.outer
+            .iter()
+            .chain(self.inner.iter().flatten())
+            .nth(index)
     }
 
     /// The steps of a command that is entered later: the same restrictions, its own streams, directory and strings.
     pub fn entered(&self, entry: Entry) -> Vec<Step> {
         let mut steps = vec![];
         if self.inner.is_none() {
-            steps.extend(self.outer.iter().filter(|step| matches!(step, Step::JoinCgroup { .. })).cloned());
+            steps.extend(
+                self.outer
+                    .iter()
+                    .filter(|step| matches!(step, Step::JoinCgroup { .. }))
+                    .cloned(),
+            );
             steps.extend(entry.namespaces);
         }
         steps.push(Step::NewSession);
@@ -54,8 +62,18 @@ impl Program {
         if entry.tty {
             steps.push(Step::ControllingTerminal);
         }
-        steps.push(Step::ChangeDirectory { target: entry.cwd, create: false });
-        steps.extend(self.inner.as_ref().unwrap_or(&self.outer).iter().filter(|step| step.is_restriction()).cloned());
+        steps.push(Step::ChangeDirectory {
+            target: entry.cwd,
+            create: false,
+        });
+        steps.extend(
+            self.inner
+                .as_ref()
+                .unwrap_or(&self.outer)
+                .iter()
+                .filter(|step| step.is_restriction())
+                .cloned(),
+        );
         steps.push(Step::Execute { block: entry.block });
         steps
     }

@@ -188,13 +188,19 @@ impl fmt::Display for Step {
             Step::PivotRoot { .. } => f.write_str("pivot_root into the new root"),
             Step::MoveRoot { .. } => f.write_str("move and chroot into the new root"),
             Step::Attach { target, .. } => write!(f, "attach the mount at {}", text(target)),
-            Step::Mount { filesystem, target, .. } => write!(f, "mount {} at {}", filesystem.name(), text(target)),
+            Step::Mount {
+                filesystem, target, ..
+            } => write!(f, "mount {} at {}", filesystem.name(), text(target)),
             Step::Seal { target } => write!(f, "make the mount at {} read-only", text(target)),
             Step::Mask { target } => write!(f, "mask {}", text(target)),
             Step::ReadOnlyPath { target } => write!(f, "make {} read-only", text(target)),
-            Step::LandlockRule { target, .. } => write!(f, "add the Landlock rule for {}", text(target)),
+            Step::LandlockRule { target, .. } => {
+                write!(f, "add the Landlock rule for {}", text(target))
+            }
             Step::Restrict { .. } => f.write_str("enter the Landlock domain"),
-            Step::ChangeDirectory { target, .. } => write!(f, "change the directory to {}", text(target)),
+            Step::ChangeDirectory { target, .. } => {
+                write!(f, "change the directory to {}", text(target))
+            }
             Step::Stdio { .. } => f.write_str("set descriptors 0, 1 and 2"),
             Step::ControllingTerminal => f.write_str("take the controlling terminal"),
             Step::Umask { mask } => write!(f, "set the umask {mask:03o}"),

@@ -13,7 +13,11 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
 fn check(result: libc::c_long) -> io::Result<libc::c_long> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
 }
 
 /// What clone3(2) shall do.
@@ -61,7 +65,13 @@ pub unsafe fn clone3(args: CloneArgs) -> io::Result<Cloned> {
         raw.cgroup = cgroup as u64;
     }
     // SAFETY: `raw` is a whole clone_args of the size passed; stack 0 means the child continues on a copy of this stack.
-    let pid = check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut raw, size_of::<libc::clone_args>()) })?;
+    let pid = check(unsafe {
+        libc::syscall(
+            libc::SYS_clone3,
+            &raw mut raw,
+            size_of::<libc::clone_args>(),
+        )
+    })?;
     if pid == 0 {
         return Ok(Cloned::Child);
     }
@@ -74,14 +84,30 @@ pub unsafe fn clone3(args: CloneArgs) -> io::Result<Cloned> {
 pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     // SAFETY: takes no pointers.
     let result = unsafe {
-        libc::syscall(libc::SYS_close_range, first as libc::c_uint, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC)
+        libc::syscall(
+            libc::SYS_close_range,
+            first as libc::c_uint,
+            libc::c_uint::MAX,
+            libc::CLOSE_RANGE_CLOEXEC,
+        )
     };
     check(result).map(drop)
 }
 
 /// mount_setattr(2) on `path` relative to `dir`, with `AT_RECURSIVE` when asked.
-pub fn mount_setattr(dir: BorrowedFd<'_>, path: &CStr, recursive: bool, set: u64, propagation: u64) -> io::Result<()> {
-    let attr = libc::mount_attr { attr_set: set, attr_clr: 0, propagation, userns_fd: 0 };
+pub fn mount_setattr(
+    dir: BorrowedFd<'_>,
+    path: &CStr,
+    recursive: bool,
+    set: u64,
+    propagation: u64,
+) -> io::Result<()> {
+    let attr = libc::mount_attr {
+        attr_set: set,
+        attr_clr: 0,
+        propagation,
+        userns_fd: 0,
+    };
     let mut flags = libc::AT_SYMLINK_NOFOLLOW;
     if path.is_empty() {
         flags |= libc::AT_EMPTY_PATH;
@@ -114,13 +140,22 @@ pub fn landlock_abi() -> io::Result<u32> {
     const LANDLOCK_CREATE_RULESET_VERSION: libc::c_uint = 1;
     // SAFETY: a null attribute of size 0 is what the version query takes.
     let abi = unsafe {
-        libc::syscall(libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>(), 0usize, LANDLOCK_CREATE_RULESET_VERSION)
+        libc::syscall(
+            libc::SYS_landlock_create_ruleset,
+            std::ptr::null::<u8>(),
+            0usize,
+            LANDLOCK_CREATE_RULESET_VERSION,
+        )
     };
     check(abi).map(|abi| abi as u32)
 }
 
 /// landlock_add_rule(2) of type `LANDLOCK_RULE_PATH_BENEATH`.
-pub fn landlock_add_path(ruleset: BorrowedFd<'_>, path: BorrowedFd<'_>, access: u64) -> io::Result<()> {
+pub fn landlock_add_path(
+    ruleset: BorrowedFd<'_>,
+    path: BorrowedFd<'_>,
+    access: u64,
+) -> io::Result<()> {
     // struct landlock_path_beneath_attr is packed: 8 bytes of rights, then 4 of descriptor (linux/landlock.h).
     #[repr(C, packed)]
     struct PathBeneath {
@@ -128,7 +163,10 @@ pub fn landlock_add_path(ruleset: BorrowedFd<'_>, path: BorrowedFd<'_>, access: 
         parent_fd: i32,
     }
     const LANDLOCK_RULE_PATH_BENEATH: libc::c_int = 1;
-    let rule = PathBeneath { allowed_access: access, parent_fd: path.as_raw_fd() };
+    let rule = PathBeneath {
+        allowed_access: access,
+        parent_fd: path.as_raw_fd(),
+    };
     // SAFETY: `rule` is a whole path_beneath attribute; both descriptors are borrowed and open.
     let result = unsafe {
         libc::syscall(
@@ -145,7 +183,14 @@ pub fn landlock_add_path(ruleset: BorrowedFd<'_>, path: BorrowedFd<'_>, access: 
 /// landlock_restrict_self(2).
 pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: takes no pointers.
-    check(unsafe { libc::syscall(libc::SYS_landlock_restrict_self, ruleset.as_raw_fd(), 0 as libc::c_uint) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_landlock_restrict_self,
+            ruleset.as_raw_fd(),
+            0 as libc::c_uint,
+        )
+    })
+    .map(drop)
 }
 
 /// Puts every signal back to its default disposition and unblocks all: ignored ones and the mask survive exec (signal(7)).
@@ -158,7 +203,13 @@ pub fn reset_signals() -> io::Result<()> {
         }
         // SAFETY: `default` is as large as the kernel's sigaction; the set size 8 is the kernel's.
         let result = unsafe {
-            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null_mut::<u8>(), 8usize)
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                default.as_ptr(),
+                std::ptr::null_mut::<u8>(),
+                8usize,
+            )
         };
         check(result)?;
     }
@@ -170,7 +221,13 @@ pub fn set_signal_mask(mask: u64) -> io::Result<u64> {
     let mut old = 0u64;
     // SAFETY: both sets are 8 bytes, the size passed.
     let result = unsafe {
-        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, &raw mut old, 8usize)
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask,
+            &raw mut old,
+            8usize,
+        )
     };
     check(result).map(|_| old)
 }
@@ -201,7 +258,38 @@ pub fn close(number: RawFd) {
 pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: libc::c_int) -> io::Result<()> {
     let none = std::ptr::null::<libc::siginfo_t>();
     // SAFETY: a null siginfo is allowed and means that of kill(2).
-    check(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0 as libc::c_uint) }).map(drop)
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            pidfd.as_raw_fd(),
+            signal,
+            none,
+            0 as libc::c_uint,
+        )
+    })
+    .map(drop)
+}
+
+/// `SO_PEERCRED`'s uid. (A peer outside our pid namespace has pid 0 there, which safe wrappers refuse.)
+pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
+    let mut peer = libc::ucred {
+        pid: 0,
+        uid: u32::MAX,
+        gid: u32::MAX,
+    };
+    let mut size = size_of::<libc::ucred>() as libc::socklen_t;
+    let (level, name) = (libc::SOL_SOCKET, libc::SO_PEERCRED);
+    // SAFETY: `peer` is a whole ucred of the size passed.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw mut peer).cast(),
+            &raw mut size,
+        )
+    };
+    check(result.into()).map(|_| peer.uid)
 }
 
 /// A descriptor that this process has held since its start, by its number.
@@ -220,7 +308,8 @@ pub fn setgroups(groups: &[u32]) -> io::Result<()> {
 pub fn signalfd(mask: u64) -> io::Result<OwnedFd> {
     let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
     // SAFETY: `mask` is 8 bytes, the size passed.
-    let fd = check(unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const mask, 8usize, flags) })?;
+    let fd =
+        check(unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const mask, 8usize, flags) })?;
     // SAFETY: the call succeeded, so this is a new descriptor that nothing else owns.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as RawFd) })
 }
@@ -261,12 +350,29 @@ impl Block {
         let len = rustix::fs::fstat(fd)?.st_size as usize;
         let prot = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
-        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, prot, libc::MAP_PRIVATE, fd.as_raw_fd(), 0) };
+        let start = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                len,
+                prot,
+                libc::MAP_PRIVATE,
+                fd.as_raw_fd(),
+                0,
+            )
+        };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let mut block = Block { start: start.cast(), len, paths: 0, argv: 0, envp: 0 };
-        block.relocate().ok_or(io::Error::from_raw_os_error(libc::EFAULT))?;
+        let mut block = Block {
+            start: start.cast(),
+            len,
+            paths: 0,
+            argv: 0,
+            envp: 0,
+        };
+        block
+            .relocate()
+            .ok_or(io::Error::from_raw_os_error(libc::EFAULT))?;
         Ok(block)
     }
 
@@ -296,7 +402,9 @@ impl Block {
     }
 
     fn point(&mut self, index: usize) -> Option<()> {
-        let offset = self.word(index).filter(|offset| *offset < self.len as u64)?;
+        let offset = self
+            .word(index)
+            .filter(|offset| *offset < self.len as u64)?;
         // SAFETY: `word` has just shown that the word lies inside the writable mapping.
         unsafe { self.start.add(index).write(self.start as u64 + offset) };
         Some(())
@@ -325,7 +433,13 @@ impl Block {
         // SAFETY: `relocate` has made every non-zero word a pointer into the mapping, whose last string ends with the mapping
         // at the latest (its tail page is zero-filled or its last byte a NUL written by `block::write`), and the vectors end at a
         // zero word.
-        unsafe { libc::execve(path as *const libc::c_char, vector(self.argv), vector(self.envp)) };
+        unsafe {
+            libc::execve(
+                path as *const libc::c_char,
+                vector(self.argv),
+                vector(self.envp),
+            )
+        };
         io::Error::last_os_error()
     }
 }
@@ -338,7 +452,11 @@ pub type Entry = extern "C" fn(*mut libc::c_void) -> libc::c_int;
 ///
 /// # Safety
 /// `entry` runs in this very memory: it must not unwind, allocate, lock or return before it executes or exits; `arg` must be what it expects.
-pub unsafe fn spawn_vfork(flags: libc::c_int, entry: Entry, arg: *mut libc::c_void) -> io::Result<(i32, OwnedFd)> {
+pub unsafe fn spawn_vfork(
+    flags: libc::c_int,
+    entry: Entry,
+    arg: *mut libc::c_void,
+) -> io::Result<(i32, OwnedFd)> {
     const STACK: usize = 64 * 1024;
     let mut stack = vec![0u128; STACK / 16];
     let mut pidfd: libc::c_int = -1;

@@ -56,18 +56,33 @@ impl Found {
 /// Opens the host's tree for looking things up in it.
 pub(crate) fn host(links: Links) -> Result<View, Error> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let root = rustix::fs::open("/", flags, Mode::empty()).map_err(|e| Error::path("open", "/", e))?;
-    Ok(View { root, mounts: vec![], links, ours: false })
+    let root =
+        rustix::fs::open("/", flags, Mode::empty()).map_err(|e| Error::path("open", "/", e))?;
+    Ok(View {
+        root,
+        mounts: vec![],
+        links,
+        ours: false,
+    })
 }
 
 impl View {
     /// A tree on a root directory of our own.
     pub(crate) fn new(root: OwnedFd) -> View {
-        View { root, mounts: vec![], links: Links::All, ours: true }
+        View {
+            root,
+            mounts: vec![],
+            links: Links::All,
+            ours: true,
+        }
     }
 
     /// Adds what will be attached at `target` (resolved).
-    pub(crate) fn attach(&mut self, target: PathBuf, mount: Option<BorrowedFd<'_>>) -> Result<(), Error> {
+    pub(crate) fn attach(
+        &mut self,
+        target: PathBuf,
+        mount: Option<BorrowedFd<'_>>,
+    ) -> Result<(), Error> {
         let mount = mount.map(|mount| mount.try_clone_to_owned()).transpose();
         let mount = mount.map_err(|e| Error::call("duplicate a descriptor", e))?;
         self.mounts.push((target, mount));
@@ -76,7 +91,9 @@ impl View {
 
     /// Whether a path lies on something attached here, not on the root.
     fn covers(&self, path: &Path) -> bool {
-        self.mounts.iter().any(|(target, mount)| mount.is_some() && path.starts_with(target))
+        self.mounts
+            .iter()
+            .any(|(target, mount)| mount.is_some() && path.starts_with(target))
     }
 
     /// Where a path leads. `NOENT` also for what lies on a file system that does not exist yet.
@@ -87,7 +104,11 @@ impl View {
         {
             let stat = rustix::fs::fstat(&fd)?;
             if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
-                return Ok(Found { path: path.to_owned(), fd, stat });
+                return Ok(Found {
+                    path: path.to_owned(),
+                    fd,
+                    stat,
+                });
             }
         }
         self.walk(path)
@@ -120,7 +141,11 @@ impl View {
         }
         let fd = self.open(&here)?;
         let stat = rustix::fs::fstat(&fd)?;
-        Ok(Found { path: here, fd, stat })
+        Ok(Found {
+            path: here,
+            fd,
+            stat,
+        })
     }
 
     /// The target of the link at `path`, if it is one.
@@ -143,11 +168,23 @@ impl View {
 
     /// Opens a path that has no links but perhaps the last component, from the mount it lies on.
     fn open(&self, path: &Path) -> Result<OwnedFd, Errno> {
-        let mount = self.mounts.iter().rev().filter(|(target, _)| path.starts_with(target));
+        let mount = self
+            .mounts
+            .iter()
+            .rev()
+            .filter(|(target, _)| path.starts_with(target));
         // The longest wins; of equally long ones the later, which `rev` has put first.
-        let over = mount.reduce(|best, next| if next.0.as_os_str().len() > best.0.as_os_str().len() { next } else { best });
+        let over = mount.reduce(|best, next| {
+            if next.0.as_os_str().len() > best.0.as_os_str().len() {
+                next
+            } else {
+                best
+            }
+        });
         let (base, relative) = match over {
-            Some((target, Some(mount))) => (mount.as_fd(), path.strip_prefix(target).unwrap_or(path)),
+            Some((target, Some(mount))) => {
+                (mount.as_fd(), path.strip_prefix(target).unwrap_or(path))
+            }
             Some((_, None)) => return Err(Errno::NOENT),
             None => (self.root.as_fd(), path.strip_prefix("/").unwrap_or(path)),
         };
@@ -155,7 +192,8 @@ impl View {
             return rustix::io::fcntl_dupfd_cloexec(base, 0);
         }
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let resolve =
+            ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         rustix::fs::openat2(base, relative, flags, Mode::empty(), resolve)
     }
 
@@ -165,23 +203,41 @@ impl View {
             return Ok(found);
         }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(Error::Unfit { path: path.to_owned(), problem: "is no place for a mount".to_owned() });
+            return Err(Error::Unfit {
+                path: path.to_owned(),
+                problem: "is no place for a mount".to_owned(),
+            });
         };
         let parent = self.make(parent, FileType::Directory)?;
         // A link may have led from something attached here back to the host's tree, where nothing is ever made.
         if !self.ours && !self.covers(&parent.path) {
-            return Err(Error::Unfit { path: path.to_owned(), problem: "would have to be made on the host".to_owned() });
+            return Err(Error::Unfit {
+                path: path.to_owned(),
+                problem: "would have to be made on the host".to_owned(),
+            });
         }
         let made = match kind {
-            FileType::Directory => rustix::fs::mkdirat(&parent.fd, name, Mode::from_raw_mode(0o755)),
+            FileType::Directory => {
+                rustix::fs::mkdirat(&parent.fd, name, Mode::from_raw_mode(0o755))
+            }
             _ => touch(parent.fd.as_fd(), Path::new(name)),
         };
         made.map_err(|e| Error::path("make the mount point", path, e))?;
         // mkdir(2) applies the umask of whoever launches, which is nobody's business inside.
-        let mode = if kind == FileType::Directory { 0o755 } else { 0o644 };
-        let chmod = rustix::fs::chmodat(&parent.fd, name, Mode::from_raw_mode(mode), rustix::fs::AtFlags::empty());
+        let mode = if kind == FileType::Directory {
+            0o755
+        } else {
+            0o644
+        };
+        let chmod = rustix::fs::chmodat(
+            &parent.fd,
+            name,
+            Mode::from_raw_mode(mode),
+            rustix::fs::AtFlags::empty(),
+        );
         chmod.map_err(|e| Error::path("set the mode of", path, e))?;
-        self.resolve(&parent.path.join(name)).map_err(|e| Error::path("open the mount point", path, e))
+        self.resolve(&parent.path.join(name))
+            .map_err(|e| Error::path("open the mount point", path, e))
     }
 }
 
@@ -206,10 +262,18 @@ pub(crate) fn path_of(fd: BorrowedFd<'_>) -> String {
 
 /// Opens or makes a directory that only root may enter, below a parent that others may write to.
 pub(crate) fn private_directory(path: &Path) -> Result<OwnedFd, Error> {
-    let unfit = |problem: &str| Error::Unfit { path: path.to_owned(), problem: problem.to_owned() };
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return Err(unfit("has no parent")) };
-    let parent = host(Links::OfRoot)?.resolve(parent).map_err(|e| Error::path("open", parent, e))?;
-    private_directory_at(parent.fd.as_fd(), Path::new(name)).map_err(|e| Error::path("make directory", path, e))
+    let unfit = |problem: &str| Error::Unfit {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(unfit("has no parent"));
+    };
+    let parent = host(Links::OfRoot)?
+        .resolve(parent)
+        .map_err(|e| Error::path("open", parent, e))?;
+    private_directory_at(parent.fd.as_fd(), Path::new(name))
+        .map_err(|e| Error::path("make directory", path, e))
 }
 
 /// The same below an open directory. One that is there must be root's and closed to others, or it is refused.
@@ -255,10 +319,22 @@ mod tests {
     #[test]
     fn links_lead_around_the_tree_and_never_out_of_it() {
         let (dir, view) = scene("links");
-        assert_eq!(view.resolve(Path::new("/bin/tool")).unwrap().path, Path::new("/usr/bin/tool"));
-        assert_eq!(view.resolve(Path::new("/absolute")).unwrap().path, Path::new("/usr/bin/tool"));
-        assert_eq!(view.resolve(Path::new("/outward")).unwrap_err(), Errno::NOENT);
-        assert_eq!(view.resolve(Path::new("/../../usr/bin")).unwrap().path, Path::new("/usr/bin"));
+        assert_eq!(
+            view.resolve(Path::new("/bin/tool")).unwrap().path,
+            Path::new("/usr/bin/tool")
+        );
+        assert_eq!(
+            view.resolve(Path::new("/absolute")).unwrap().path,
+            Path::new("/usr/bin/tool")
+        );
+        assert_eq!(
+            view.resolve(Path::new("/outward")).unwrap_err(),
+            Errno::NOENT
+        );
+        assert_eq!(
+            view.resolve(Path::new("/../../usr/bin")).unwrap().path,
+            Path::new("/usr/bin")
+        );
         assert_eq!(view.resolve(Path::new("/loop")).unwrap_err(), Errno::LOOP);
         std::fs::remove_dir_all(dir).unwrap();
     }
@@ -269,19 +345,34 @@ mod tests {
         let other = dir.join("other");
         std::fs::create_dir_all(&other).unwrap();
         std::fs::write(other.join("inside"), "").unwrap();
-        view.attach("/usr/bin".into(), Some(open_path(&other).unwrap().as_fd())).unwrap();
+        view.attach("/usr/bin".into(), Some(open_path(&other).unwrap().as_fd()))
+            .unwrap();
         assert!(view.resolve(Path::new("/bin/inside")).is_ok());
-        assert_eq!(view.resolve(Path::new("/bin/tool")).unwrap_err(), Errno::NOENT);
+        assert_eq!(
+            view.resolve(Path::new("/bin/tool")).unwrap_err(),
+            Errno::NOENT
+        );
         view.attach("/proc".into(), None).unwrap();
-        assert_eq!(view.resolve(Path::new("/proc/self")).unwrap_err(), Errno::NOENT);
+        assert_eq!(
+            view.resolve(Path::new("/proc/self")).unwrap_err(),
+            Errno::NOENT
+        );
         std::fs::remove_dir_all(dir).unwrap();
     }
 
     #[test]
     fn missing_mount_points_are_made_as_asked() {
         let (dir, view) = scene("make");
-        assert!(view.make(Path::new("/a/b"), FileType::Directory).unwrap().is(FileType::Directory));
-        assert!(view.make(Path::new("/bin/c"), FileType::RegularFile).unwrap().is(FileType::RegularFile));
+        assert!(
+            view.make(Path::new("/a/b"), FileType::Directory)
+                .unwrap()
+                .is(FileType::Directory)
+        );
+        assert!(
+            view.make(Path::new("/bin/c"), FileType::RegularFile)
+                .unwrap()
+                .is(FileType::RegularFile)
+        );
         assert!(dir.join("usr/bin/c").is_file());
         std::fs::remove_dir_all(dir).unwrap();
     }

@@ -30,9 +30,9 @@ pub fn attach(state: &Path) -> Result<Found, Error> {
     let shim = Shim::new(state, None);
     match shim.ask(&Request::Hello, &[]) {
         Ok((_, Reply::Running(running))) => Ok(Found::Alive(shim, running.into())),
-        Ok(_) | Err(Error::Gone { .. }) => {
-            Ok(shim.record()?.map_or(Found::Lost, |record| Found::Ended(record.into())))
-        }
+        Ok(_) | Err(Error::Gone { .. }) => Ok(shim
+            .record()?
+            .map_or(Found::Lost, |record| Found::Ended(record.into()))),
         Err(error) => Err(error),
     }
 }
@@ -51,11 +51,17 @@ pub fn forget(state: &Path) -> io::Result<()> {
 
 impl Shim {
     pub(crate) fn new(state: &Path, control: Option<OwnedFd>) -> Shim {
-        Shim { state: state.to_owned(), _control: control }
+        Shim {
+            state: state.to_owned(),
+            _control: control,
+        }
     }
 
     fn gone(&self, source: io::Error) -> Error {
-        Error::Gone { state: self.state.clone(), source }
+        Error::Gone {
+            state: self.state.clone(),
+            source,
+        }
     }
 
     fn connect(&self) -> Result<OwnedFd, Error> {
@@ -63,9 +69,11 @@ impl Shim {
             let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let state = rustix::fs::open(&self.state, flags, Mode::empty())?;
             let kind = SocketType::SEQPACKET;
-            let socket = rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
+            let socket =
+                rustix::net::socket_with(AddressFamily::UNIX, kind, SocketFlags::CLOEXEC, None)?;
             // By descriptor: a path has only 107 bytes there (unix(7)).
-            let address = SocketAddrUnix::new(format!("/proc/self/fd/{}/{SOCKET}", state.as_raw_fd()))?;
+            let address =
+                SocketAddrUnix::new(format!("/proc/self/fd/{}/{SOCKET}", state.as_raw_fd()))?;
             rustix::net::connect(&socket, &address)?;
             Ok(socket)
         };
@@ -130,21 +138,51 @@ impl Shim {
     /// # Errors
     /// The command does not exist or cannot be executed inside; the shim is gone.
     pub fn enter(&self, enter: &Enter<'_>) -> Result<Entered, Error> {
-        let Some(name) = enter.argv.first() else { return Err(refused("enter without a command", libc::EINVAL)) };
-        let paths = candidates(name, enter.env.get("PATH").map_or("", String::as_str), enter.cwd);
+        let Some(name) = enter.argv.first() else {
+            return Err(refused("enter without a command", libc::EINVAL));
+        };
+        let paths = candidates(
+            name,
+            enter.env.get("PATH").map_or("", String::as_str),
+            enter.cwd,
+        );
         let paths: Vec<&Path> = paths.iter().map(PathBuf::as_path).collect();
         let act = || format!("prepare {name}");
-        let block = sandbox::block::write(&paths, enter.argv, enter.env)
-            .map_err(|e| Error::Refused { act: act(), source: io::Error::other(e) })?;
-        let cwd = CString::new(OsStr::as_bytes(enter.cwd.as_os_str())).map_err(|_| refused(&act(), libc::EINVAL))?;
-        let request = Request::Enter { cwd, tty: enter.tty };
+        let block =
+            sandbox::block::write(&paths, enter.argv, enter.env).map_err(|e| Error::Refused {
+                act: act(),
+                source: io::Error::other(e),
+            })?;
+        let cwd = CString::new(OsStr::as_bytes(enter.cwd.as_os_str()))
+            .map_err(|_| refused(&act(), libc::EINVAL))?;
+        let request = Request::Enter {
+            cwd,
+            tty: enter.tty,
+        };
         if enter.tty {
             return self.entered(name, &request, &[block.as_fd()], None);
         }
-        let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|e| refused("make a pipe", e.raw_os_error()));
+        let pipe = || {
+            rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
+                .map_err(|e| refused("make a pipe", e.raw_os_error()))
+        };
         let ((far_in, stdin), (stdout, far_out), (stderr, far_err)) = (pipe()?, pipe()?, pipe()?);
-        let fds = [block.as_fd(), far_in.as_fd(), far_out.as_fd(), far_err.as_fd()];
-        self.entered(name, &request, &fds, Some(Streams::Pipes { stdin, stdout, stderr }))
+        let fds = [
+            block.as_fd(),
+            far_in.as_fd(),
+            far_out.as_fd(),
+            far_err.as_fd(),
+        ];
+        self.entered(
+            name,
+            &request,
+            &fds,
+            Some(Streams::Pipes {
+                stdin,
+                stdout,
+                stderr,
+            }),
+        )
     }
 
     fn entered(
@@ -156,11 +194,16 @@ impl Shim {
     ) -> Result<Entered, Error> {
         let socket = self.send(request, fds)?;
         let reply = protocol::receive::<Reply>(socket.as_fd()).map_err(|e| self.gone(e))?;
-        let (reply, mut received) = reply.ok_or_else(|| self.gone(io::ErrorKind::UnexpectedEof.into()))?;
+        let (reply, mut received) =
+            reply.ok_or_else(|| self.gone(io::ErrorKind::UnexpectedEof.into()))?;
         match reply {
             Reply::Entered => {
                 let streams = pipes.or_else(|| received.pop().map(Streams::Terminal));
-                Ok(Entered { streams, socket, end: None })
+                Ok(Entered {
+                    streams,
+                    socket,
+                    end: None,
+                })
             }
             Reply::NotEntered(failure) => Err(not_entered(name, failure)),
             // The process ended meanwhile.
@@ -170,12 +213,17 @@ impl Shim {
 }
 
 fn refused(act: &str, errno: i32) -> Error {
-    Error::Refused { act: act.to_owned(), source: io::Error::from_raw_os_error(errno) }
+    Error::Refused {
+        act: act.to_owned(),
+        source: io::Error::from_raw_os_error(errno),
+    }
 }
 
 fn not_entered(name: &str, failure: Failed) -> Error {
     match (failure.exec, failure.errno) {
-        (true, libc::ENOENT) => Error::NotFound(format!("{name}: not found inside, or its interpreter is not")),
+        (true, libc::ENOENT) => Error::NotFound(format!(
+            "{name}: not found inside, or its interpreter is not"
+        )),
         (true, libc::EACCES | libc::EPERM | libc::ENOEXEC) => {
             Error::NotExecutable(format!("{name} may not be executed inside"))
         }
@@ -188,7 +236,9 @@ fn candidates(name: &str, path: &str, cwd: &Path) -> Vec<PathBuf> {
     if name.contains('/') {
         return vec![cwd.join(name)];
     }
-    path.split(':').map(|directory| cwd.join(directory).join(name)).collect()
+    path.split(':')
+        .map(|directory| cwd.join(directory).join(name))
+        .collect()
 }
 
 /// A command that runs beside the process. Dropping it kills the command and its process group.
@@ -219,8 +269,18 @@ impl Entered {
         let reply = protocol::receive::<Reply>(self.socket.as_fd());
         let end = match reply {
             Ok(Some((Reply::Finished(finish), _))) => finish.into(),
-            Ok(_) => return Err(refused("wait for the command: the shim is gone", libc::EPIPE)),
-            Err(source) => return Err(Error::Refused { act: "wait for the command".to_owned(), source }),
+            Ok(_) => {
+                return Err(refused(
+                    "wait for the command: the shim is gone",
+                    libc::EPIPE,
+                ));
+            }
+            Err(source) => {
+                return Err(Error::Refused {
+                    act: "wait for the command".to_owned(),
+                    source,
+                });
+            }
         };
         self.end = Some(end);
         Ok(end)
@@ -234,7 +294,13 @@ mod tests {
     #[test]
     fn a_bare_name_is_looked_for_along_path() {
         let found = candidates("sh", "/bin::usr", Path::new("/local"));
-        assert_eq!(found, ["/bin/sh", "/local/sh", "/local/usr/sh"].map(PathBuf::from));
-        assert_eq!(candidates("./x", "/bin", Path::new("/w")), [PathBuf::from("/w/./x")]);
+        assert_eq!(
+            found,
+            ["/bin/sh", "/local/sh", "/local/usr/sh"].map(PathBuf::from)
+        );
+        assert_eq!(
+            candidates("./x", "/bin", Path::new("/w")),
+            [PathBuf::from("/w/./x")]
+        );
     }
 }

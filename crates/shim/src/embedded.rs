@@ -30,6 +30,9 @@ fn seal(bytes: &[u8]) -> io::Result<OwnedFd> {
     while !rest.is_empty() {
         rest = &rest[rustix::io::write(&image, rest)?..];
     }
-    rustix::fs::fcntl_add_seals(&image, SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL)?;
+    rustix::fs::fcntl_add_seals(
+        &image,
+        SealFlags::WRITE | SealFlags::GROW | SealFlags::SHRINK | SealFlags::SEAL,
+    )?;
     Ok(image)
 }

@@ -8,8 +8,11 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// read(2); `ESRCH` when the process is gone.
 pub fn host_pid(pidfd: BorrowedFd<'_>) -> io::Result<i32> {
     let text = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd()))?;
-    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
-    pid.filter(|pid| *pid > 0).ok_or(io::Error::from_raw_os_error(libc::ESRCH))
+    let pid = text
+        .lines()
+        .find_map(|line| line.strip_prefix("Pid:")?.trim().parse().ok());
+    pid.filter(|pid| *pid > 0)
+        .ok_or(io::Error::from_raw_os_error(libc::ESRCH))
 }
 
 /// Field 22 of `/proc/<pid>/stat`: clock ticks since boot (proc_pid_stat(5)). `pid` may be `self`.
@@ -23,7 +26,12 @@ pub fn start_time(pid: &str) -> io::Result<u64> {
 
 /// The command's name, field 2, may hold blanks and parentheses: fields count from the last one.
 fn parse_start_time(stat: &str) -> Option<u64> {
-    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
+    stat.rsplit_once(')')?
+        .1
+        .split_ascii_whitespace()
+        .nth(19)?
+        .parse()
+        .ok()
 }
 
 /// The pid of this process as the host's `/proc` has it.
@@ -32,7 +40,9 @@ fn parse_start_time(stat: &str) -> Option<u64> {
 /// readlink(2).
 pub fn own_pid() -> io::Result<i32> {
     let link = std::fs::read_link("/proc/self")?;
-    link.to_str().and_then(|name| name.parse().ok()).ok_or(io::Error::from_raw_os_error(libc::EINVAL))
+    link.to_str()
+        .and_then(|name| name.parse().ok())
+        .ok_or(io::Error::from_raw_os_error(libc::EINVAL))
 }
 
 #[cfg(test)]

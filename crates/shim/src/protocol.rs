@@ -107,7 +107,11 @@ pub struct Record {
 ///
 /// # Errors
 /// sendmsg(2).
-pub fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send<T: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &T,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
     let mut buffer = [0u8; MESSAGE];
     let bytes = postcard::to_slice(message, &mut buffer).map_err(io::Error::other)?;
     sandbox::init::send(socket, bytes, fds)
@@ -117,7 +121,9 @@ pub fn send<T: Serialize>(socket: BorrowedFd<'_>, message: &T, fds: &[BorrowedFd
 ///
 /// # Errors
 /// recvmsg(2); a message that is none of ours.
-pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
+pub fn receive<T: DeserializeOwned>(
+    socket: BorrowedFd<'_>,
+) -> io::Result<Option<(T, Vec<OwnedFd>)>> {
     let mut buffer = [0u8; MESSAGE];
     let (length, fds) = match sandbox::init::receive(socket, &mut buffer) {
         Err(error) if error.raw_os_error() == Some(libc::ECONNRESET) => return Ok(None),
@@ -133,8 +139,16 @@ pub fn receive<T: DeserializeOwned>(socket: BorrowedFd<'_>) -> io::Result<Option
 impl From<sandbox::End> for Finish {
     fn from(end: sandbox::End) -> Finish {
         match end {
-            sandbox::End::Code(code) => Finish { code, signal: 0, core: false },
-            sandbox::End::Signal { number, core } => Finish { code: 0, signal: number, core },
+            sandbox::End::Code(code) => Finish {
+                code,
+                signal: 0,
+                core: false,
+            },
+            sandbox::End::Signal { number, core } => Finish {
+                code: 0,
+                signal: number,
+                core,
+            },
         }
     }
 }

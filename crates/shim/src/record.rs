@@ -17,7 +17,14 @@ const TEMPORARY: &str = "exit.new";
 /// openat(2), write(2), renameat(2), fsync(2).
 pub fn write(state: BorrowedFd<'_>, record: &Record, durable: bool) -> io::Result<()> {
     let mut text = String::with_capacity(160);
-    let Record { finish, oom_kills, stopped_by, forced, deaf, ended_at } = record;
+    let Record {
+        finish,
+        oom_kills,
+        stopped_by,
+        forced,
+        deaf,
+        ended_at,
+    } = record;
     let Finish { code, signal, core } = finish;
     let stopped_by = stopped_by.unwrap_or(0);
     writeln!(
@@ -28,7 +35,8 @@ pub fn write(state: BorrowedFd<'_>, record: &Record, durable: bool) -> io::Resul
         u8::from(*deaf),
     )
     .map_err(io::Error::other)?;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let flags =
+        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
     let file = rustix::fs::openat(state, TEMPORARY, flags, Mode::from_raw_mode(0o600))?;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
@@ -52,7 +60,10 @@ pub fn read(state: &Path) -> io::Result<Option<Record>> {
     let path = state.join(NAME);
     match std::fs::read_to_string(&path) {
         Ok(text) => parse(&text).map(Some).ok_or_else(|| {
-            io::Error::new(io::ErrorKind::InvalidData, format!("the exit record {} is damaged", path.display()))
+            io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("the exit record {} is damaged", path.display()),
+            )
         }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
@@ -60,11 +71,22 @@ pub fn read(state: &Path) -> io::Result<Option<Record>> {
 }
 
 fn parse(text: &str) -> Option<Record> {
-    let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse::<i64>().ok());
+    let field = |name: &str| {
+        text.lines().find_map(|line| {
+            line.strip_prefix(name)?
+                .strip_prefix(' ')?
+                .parse::<i64>()
+                .ok()
+        })
+    };
     let number = |name: &str| field(name).and_then(|value| i32::try_from(value).ok());
     let flag = |name: &str| field(name).map(|value| value != 0);
     Some(Record {
-        finish: Finish { code: number("code")?, signal: number("signal")?, core: flag("core")? },
+        finish: Finish {
+            code: number("code")?,
+            signal: number("signal")?,
+            core: flag("core")?,
+        },
         oom_kills: field("oom_kills")? as u64,
         stopped_by: Some(number("stopped_by")?).filter(|signal| *signal != 0),
         forced: flag("forced")?,
@@ -84,8 +106,19 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let state = std::fs::File::open(&dir).unwrap();
         assert_eq!(read(&dir).unwrap(), None);
-        let finish = Finish { code: 0, signal: 9, core: false };
-        let record = Record { finish, oom_kills: 2, stopped_by: Some(15), forced: true, deaf: false, ended_at: 5 };
+        let finish = Finish {
+            code: 0,
+            signal: 9,
+            core: false,
+        };
+        let record = Record {
+            finish,
+            oom_kills: 2,
+            stopped_by: Some(15),
+            forced: true,
+            deaf: false,
+            ended_at: 5,
+        };
         write(state.as_fd(), &record, true).unwrap();
         assert_eq!(read(&dir).unwrap(), Some(record));
         std::fs::write(dir.join(NAME), "code 1\nsig").unwrap();

@@ -42,16 +42,28 @@ pub fn spawn(launch: &Launch<'_>) -> Result<(Shim, Running), SpawnError> {
         let _ = crate::forget(launch.state);
     }
     let (control, running) = started?;
-    let running = Running { refusals: prepared.refusals, ..running.into() };
+    let running = Running {
+        refusals: prepared.refusals,
+        ..running.into()
+    };
     Ok((Shim::new(launch.state, Some(control)), running))
 }
 
 fn make_state(state: &Path) -> Result<(), SpawnError> {
-    fs::DirBuilder::new().mode(0o700).create(state).map_err(failed(&format!("make the state directory {}", state.display())))
+    fs::DirBuilder::new()
+        .mode(0o700)
+        .create(state)
+        .map_err(failed(&format!(
+            "make the state directory {}",
+            state.display()
+        )))
 }
 
 fn failed(act: &str) -> impl FnOnce(io::Error) -> SpawnError + '_ {
-    move |source| SpawnError::Shim { act: act.to_owned(), source }
+    move |source| SpawnError::Shim {
+        act: act.to_owned(),
+        source,
+    }
 }
 
 fn start(
@@ -63,7 +75,12 @@ fn start(
     let listener = listen(&state).map_err(failed("listen on the shim's socket"))?;
     let (near, far) = pair().map_err(failed("make the control connection"))?;
     let orders = orders(launch, prepared, cgroup, [&far, &listener, &state])?;
-    let inherit: Vec<RawFd> = orders.fds.iter().copied().chain([orders.control, orders.listener, orders.state]).collect();
+    let inherit: Vec<RawFd> = orders
+        .fds
+        .iter()
+        .copied()
+        .chain([orders.control, orders.listener, orders.state])
+        .collect();
     let orders = write_orders(&orders).map_err(failed("write the shim's orders"))?;
     let image = embedded::image().map_err(failed("make the shim's image"))?;
     let private = prepared.program.clone & libc::CLONE_NEWPID as u64 != 0;
@@ -71,7 +88,8 @@ fn start(
     let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty());
     let null = null.map_err(|e| failed("open /dev/null")(e.into()))?;
     let stdio = [orders.as_fd(), null.as_fd(), null.as_fd()];
-    let pidfd = sys::start(image, &argv, stdio, &inherit, private).map_err(failed("start the shim"))?;
+    let pidfd =
+        sys::start(image, &argv, stdio, &inherit, private).map_err(failed("start the shim"))?;
     children().insert(launch.state.to_owned(), pidfd);
     // Ours would keep the connection open when the shim has died.
     drop(far);
@@ -85,7 +103,12 @@ fn open_state(state: &Path) -> io::Result<OwnedFd> {
 
 /// Binds by descriptor: a path has only 107 bytes there (unix(7)).
 fn listen(state: &OwnedFd) -> io::Result<OwnedFd> {
-    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?;
+    let socket = rustix::net::socket_with(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
     let address = SocketAddrUnix::new(format!("/proc/self/fd/{}/{SOCKET}", state.as_raw_fd()))?;
     rustix::net::bind(&socket, &address)?;
     rustix::net::listen(&socket, 128)?;
@@ -93,7 +116,12 @@ fn listen(state: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
-    Ok(rustix::net::socketpair(AddressFamily::UNIX, SocketType::SEQPACKET, SocketFlags::CLOEXEC, None)?)
+    Ok(rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?)
 }
 
 fn orders(
@@ -137,30 +165,50 @@ fn hear(control: OwnedFd, prepared: &Prepared) -> Result<(OwnedFd, protocol::Run
     match word.map(|(reply, _)| reply) {
         Some(Reply::Running(running)) => Ok((control, running)),
         Some(Reply::Failed(failure)) => Err(explain(failure, prepared)),
-        _ => Err(failed("start the process: the shim ended without a word")(io::ErrorKind::BrokenPipe.into())),
+        _ => Err(failed("start the process: the shim ended without a word")(
+            io::ErrorKind::BrokenPipe.into(),
+        )),
     }
 }
 
 /// Turns the index of a step back into the whole step.
 fn explain(failure: Failed, prepared: &Prepared) -> SpawnError {
     let source = io::Error::from_raw_os_error(failure.errno);
-    if failure.exec && matches!(failure.errno, libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM) {
-        return SpawnError::NotExecutable(sandbox::explain(&prepared.executable, &source, &prepared.head));
+    if failure.exec
+        && matches!(
+            failure.errno,
+            libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM
+        )
+    {
+        return SpawnError::NotExecutable(sandbox::explain(
+            &prepared.executable,
+            &source,
+            &prepared.head,
+        ));
     }
-    let step = failure.step.and_then(|step| prepared.program.step(step as usize));
+    let step = failure
+        .step
+        .and_then(|step| prepared.program.step(step as usize));
     let step = step.map_or_else(|| "clone the process".to_owned(), ToString::to_string);
     SpawnError::Step { step, source }
 }
 
 fn children() -> std::sync::MutexGuard<'static, BTreeMap<PathBuf, OwnedFd>> {
-    CHILDREN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    CHILDREN
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 /// Reaps the shim of a state directory if it was ours: it has ended, or is about to.
 pub(crate) fn reap(state: &Path) {
-    let Some(pidfd) = children().remove(state) else { return };
+    let Some(pidfd) = children().remove(state) else {
+        return;
+    };
     let mut fds = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
-    let patience = Timespec { tv_sec: 5, tv_nsec: 0 };
+    let patience = Timespec {
+        tv_sec: 5,
+        tv_nsec: 0,
+    };
     let _ = poll(&mut fds, Some(&patience));
     if let Ok(None) | Err(_) = sandbox::reap(pidfd.as_fd()) {
         children().insert(state.to_owned(), pidfd);

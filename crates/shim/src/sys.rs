@@ -40,7 +40,13 @@ mod starting {
         let mut pointers: Vec<*const libc::c_char> = argv.iter().map(|arg| arg.as_ptr()).collect();
         pointers.push(std::ptr::null());
         let stdio = stdio.map(|fd| fd.as_raw_fd());
-        let mut start = Start { image: image.as_raw_fd(), argv: &pointers, stdio, inherit, errno: 0 };
+        let mut start = Start {
+            image: image.as_raw_fd(),
+            argv: &pointers,
+            stdio,
+            inherit,
+            errno: 0,
+        };
         let flags = if pid_namespace { libc::CLONE_NEWPID } else { 0 };
         // A handler of ours must not run in the child: it would change this memory.
         let mask = sandbox::sys::set_signal_mask(u64::MAX)?;
@@ -90,7 +96,11 @@ mod starting {
     }
 
     fn check(result: libc::c_int) -> io::Result<()> {
-        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        if result < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
     }
 }
 

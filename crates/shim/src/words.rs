@@ -118,7 +118,6 @@ pub enum Streams {
     },
 }
 
-
 impl From<protocol::Record> for ExitStatus {
     fn from(record: protocol::Record) -> ExitStatus {
         ExitStatus {
@@ -135,14 +134,31 @@ impl From<protocol::Record> for ExitStatus {
 
 impl From<protocol::Finish> for End {
     fn from(finish: protocol::Finish) -> End {
-        if finish.signal == 0 { End::Code(finish.code) } else { End::Signal(finish.signal) }
+        if finish.signal == 0 {
+            End::Code(finish.code)
+        } else {
+            End::Signal(finish.signal)
+        }
     }
 }
 
 impl From<protocol::Running> for Running {
     fn from(running: protocol::Running) -> Running {
-        let protocol::Running { pid, start_time, shim_pid, shim_start_time, started_at } = running;
-        Running { pid, start_time, shim_pid, shim_start_time, started_at: time(started_at), refusals: vec![] }
+        let protocol::Running {
+            pid,
+            start_time,
+            shim_pid,
+            shim_start_time,
+            started_at,
+        } = running;
+        Running {
+            pid,
+            start_time,
+            shim_pid,
+            shim_start_time,
+            started_at: time(started_at),
+            refusals: vec![],
+        }
     }
 }
 

@@ -33,7 +33,10 @@ pub(crate) struct Command {
 
 impl Client {
     pub(crate) fn new(socket: OwnedFd) -> Client {
-        Client { socket, wants: Wants::Nothing }
+        Client {
+            socket,
+            wants: Wants::Nothing,
+        }
     }
 
     /// Sends; a client that is gone misses it.

@@ -36,7 +36,9 @@ pub(crate) fn enter(task: &Task, client: &mut Client, asked: Asked, next: &mut u
 
 /// Tells the client that its command runs, with the terminal's master if there is one.
 pub(crate) fn announce(client: &mut Client) {
-    let Wants::Command(command) = &mut client.wants else { return };
+    let Wants::Command(command) = &mut client.wants else {
+        return;
+    };
     command.started = true;
     let master = command.master.take();
     let fds: Vec<_> = master.iter().map(|fd| fd.as_fd()).collect();
@@ -46,7 +48,11 @@ pub(crate) fn announce(client: &mut Client) {
 /// A failure as it is told.
 pub(crate) fn failed(failure: &Failure) -> Failed {
     let errno = failure.source.raw_os_error().unwrap_or(libc::EIO);
-    Failed { step: failure.step.map(|step| step as u32), errno, exec: failure.exec }
+    Failed {
+        step: failure.step.map(|step| step as u32),
+        errno,
+        exec: failure.exec,
+    }
 }
 
 fn try_enter(task: &Task, asked: Asked, next: &mut u32) -> Result<Command, Failure> {
@@ -61,18 +67,36 @@ fn try_enter(task: &Task, asked: Asked, next: &mut u32) -> Result<Command, Failu
             fds.push(copy?);
         }
     }
-    let [block, stdin, stdout, stderr] = &fds[..] else { return Err(io::Error::from_raw_os_error(libc::EINVAL).into()) };
+    let [block, stdin, stdout, stderr] = &fds[..] else {
+        return Err(io::Error::from_raw_os_error(libc::EINVAL).into());
+    };
     let stdio = [stdin, stdout, stderr].map(|fd| fd.as_raw_fd());
     let namespaces = sandbox::namespaces(&task.program, &task.process);
-    let entry = Entry { namespaces, stdio, tty: asked.tty, cwd: asked.cwd, block: block.as_raw_fd() };
+    let entry = Entry {
+        namespaces,
+        stdio,
+        tty: asked.tty,
+        cwd: asked.cwd,
+        block: block.as_raw_fd(),
+    };
     if let Some(init) = &task.process.init {
         *next += 1;
         let all: Vec<_> = fds.iter().map(|fd| fd.as_fd()).collect();
         init.enter(*next, &entry, &all)?;
-        return Ok(Command { id: *next, child: None, started: false, master });
+        return Ok(Command {
+            id: *next,
+            child: None,
+            started: false,
+            master,
+        });
     }
     let (pid, pidfd) = sandbox::enter(&task.program, &task.process, entry)?;
-    Ok(Command { id: pid as u32, child: Some(pidfd), started: true, master })
+    Ok(Command {
+        id: pid as u32,
+        child: Some(pidfd),
+        started: true,
+        master,
+    })
 }
 
 /// A new pty, from the process's own devpts where it has one, by descriptor: nothing the process can rename is on the way.
@@ -98,7 +122,10 @@ pub(crate) fn abandon(task: &Task, command: &Command) {
     sandbox::kill_group(command.id as i32);
     let Some(child) = &command.child else { return };
     let mut fds = [PollFd::from_borrowed_fd(child.as_fd(), PollFlags::IN)];
-    let patience = Timespec { tv_sec: 1, tv_nsec: 0 };
+    let patience = Timespec {
+        tv_sec: 1,
+        tv_nsec: 0,
+    };
     let _ = poll(&mut fds, Some(&patience));
     let _ = sandbox::reap(child.as_fd());
 }

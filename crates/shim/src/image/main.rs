@@ -5,8 +5,8 @@
 //! process has a parent-death signal. Whoever started it holds the control connection; in the foreground its end is the end.
 #![deny(unsafe_code)]
 
-mod client;
 mod cleanup;
+mod client;
 mod enter;
 mod serve;
 mod signals;
@@ -20,7 +20,9 @@ use shim::protocol::{self, Reply};
 use shim::sys::inherit;
 
 fn main() {
-    let Some(orders) = begin() else { std::process::exit(1) };
+    let Some(orders) = begin() else {
+        std::process::exit(1)
+    };
     let control = inherit(orders.control);
     match sandbox::launch(&orders.program) {
         Ok(process) => {

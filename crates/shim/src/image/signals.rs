@@ -19,9 +19,12 @@ pub(crate) fn is_deaf_to(host_pid: i32, signal: i32) -> bool {
     if !(1..=64).contains(&signal) || HARMLESS.contains(&signal) || signal == libc::SIGKILL {
         return false;
     }
-    let Ok(status) = fs::read_to_string(format!("/proc/{host_pid}/status")) else { return false };
+    let Ok(status) = fs::read_to_string(format!("/proc/{host_pid}/status")) else {
+        return false;
+    };
     let sets = ["SigCgt:", "SigIgn:", "SigBlk:"].map(|name| set(&status, name));
-    sets.iter().all(|set| set.is_some_and(|set| set & (1 << (signal - 1)) == 0))
+    sets.iter()
+        .all(|set| set.is_some_and(|set| set & (1 << (signal - 1)) == 0))
 }
 
 fn set(status: &str, name: &str) -> Option<u64> {

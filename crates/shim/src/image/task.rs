@@ -34,7 +34,13 @@ pub(crate) struct Task {
 impl Task {
     pub(crate) fn new(orders: Orders, process: Process, state: OwnedFd) -> Task {
         let cgroup = Cgroup::at(&orders.cgroup);
-        let Orders { program, foreground, oom_kills, uid, .. } = orders;
+        let Orders {
+            program,
+            foreground,
+            oom_kills,
+            uid,
+            ..
+        } = orders;
         let running = running(&process);
         Task {
             program,
@@ -65,7 +71,8 @@ impl Task {
         if grace.is_zero() {
             return self.kill();
         }
-        let alone = self.process.init.is_none() && self.program.clone & libc::CLONE_NEWPID as u64 != 0;
+        let alone =
+            self.process.init.is_none() && self.program.clone & libc::CLONE_NEWPID as u64 != 0;
         if alone && is_deaf_to(self.running.pid, signal) {
             self.deaf = first;
             return self.kill();
@@ -73,7 +80,10 @@ impl Task {
         // ESRCH: it is ending already, and its pidfd will say so.
         let _ = self.signal(signal);
         let deadline = Instant::now() + grace;
-        self.deadline = Some(self.deadline.map_or(deadline, |earlier| earlier.min(deadline)));
+        self.deadline = Some(
+            self.deadline
+                .map_or(deadline, |earlier| earlier.min(deadline)),
+        );
     }
 
     /// SIGKILL to everything.
@@ -90,11 +100,19 @@ impl Task {
 
     /// After the process has ended: nothing of it is left, and the record is written.
     pub(crate) fn conclude(&self, end: End) -> Record {
-        if self.cgroup.processes().map_or(true, |left| !left.is_empty()) {
+        if self
+            .cgroup
+            .processes()
+            .map_or(true, |left| !left.is_empty())
+        {
             // Stuck in the kernel: recovery or the next start tries again.
             let _ = self.cgroup.empty(EMPTYING);
         }
-        let oom_kills = self.cgroup.oom_kills().unwrap_or(self.oom_kills).saturating_sub(self.oom_kills);
+        let oom_kills = self
+            .cgroup
+            .oom_kills()
+            .unwrap_or(self.oom_kills)
+            .saturating_sub(self.oom_kills);
         let record = Record {
             finish: Finish::from(end),
             oom_kills,
@@ -122,5 +140,7 @@ fn running(process: &Process) -> Running {
 }
 
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos() as u64)
 }

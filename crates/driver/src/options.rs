@@ -4,6 +4,16 @@
 //! configuration all derive from these tables.
 use std::collections::BTreeMap;
 
+mod decode;
+mod msgpack;
+mod read;
+mod suggest;
+pub(crate) mod tables;
+
+pub use decode::decode;
+pub use msgpack::{MsgpackError, from_msgpack};
+pub(crate) use read::Read;
+
 /// The type of an option, in hclspec's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -55,4 +65,42 @@ pub struct Mismatch {
     pub option: String,
     /// In Nomad's words where it has some: `a number is required`, with a suggestion for an unknown name.
     pub reason: String,
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::String(text.to_owned())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Value {
+        Value::Bool(value)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(list: Vec<String>) -> Value {
+        Value::List(list.into_iter().map(Value::String).collect())
+    }
+}
+
+impl From<&[&str]> for Value {
+    fn from(list: &[&str]) -> Value {
+        Value::List(list.iter().map(|text| Value::from(*text)).collect())
+    }
+}
+
+impl Value {
+    /// The type's name as hcldec says it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::List(_) => "tuple",
+            Value::Map(_) => "object",
+        }
+    }
 }

@@ -135,7 +135,8 @@ pub enum Root {
 /// Something attached to the tree.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mount {
-    /// Where, as the process sees it. Missing mount points are made in a `Root::Directory` only.
+    /// Where, as the process sees it. Missing mount points are made in a `Root::Directory`, and in whatever was attached before
+    /// (a `Bind`, `Tmpfs` or `Cover`); never in the host's own root.
     pub target: PathBuf,
     /// What.
     pub source: Source,
@@ -168,7 +169,8 @@ pub enum Source {
         /// Of its root.
         mode: u32,
     },
-    /// An empty read-only directory that hides what is there; skipped where there is nothing to hide.
+    /// An empty directory (0755) that hides what is there; skipped where there is nothing to hide. Read-only once all mounts are
+    /// made: mount points of later ones may lie in it.
     Cover,
     /// proc(5) of the process's pid namespace.
     Proc,
@@ -261,7 +263,7 @@ bitflags::bitflags! {
         const CREATE = 8;
         /// IOCTL_DEV (ABI 5).
         const IOCTL = 16;
-        /// READ_FILE below a directory, but no READ_DIR.
+        /// READ_FILE, also below a directory, but no READ_DIR.
         const READ_FILES_ONLY = 32;
     }
 }

@@ -42,7 +42,7 @@ fn stubborn(world: &World, driver: &str) -> (Running, i32) {
             .job(driver, &["ignore", "INT"])
             .task("kill_timeout = \"25s\""),
     );
-    let _ = running.wait_for_stdout("catch");
+    let _ = running.wait_for_stdout(crate::CATCHING);
     let tasks = pids_named(PROBE_PREFIX);
     assert_eq!(tasks.len(), 1, "{driver}: {tasks:?}");
     (running, tasks[0].0)

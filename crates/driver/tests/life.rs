@@ -1,6 +1,7 @@
 //! The life of real tasks, as root: start, wait, stop, signal, exec, stats, recover, destroy, and failed starts that leave nothing.
 //!
 //! Without root every test says that it was skipped; `ENCAMP_TEST_REQUIRE=1` makes that a failure.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::collections::BTreeMap;

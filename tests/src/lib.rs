@@ -1,1 +1,22 @@
-//! What every suite shares.
+//! What every suite shares: what a test needs, a fresh world, the binaries, the state of the host.
+//!
+//! Each function gives up with a panic that says what it wanted: it runs in tests only.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a test's support reports by panicking"
+)]
+
+pub mod binaries;
+pub mod host;
+pub mod job;
+pub mod need;
+pub mod run;
+pub mod world;
+
+pub use host::HostState;
+pub use job::Job;
+pub use need::Need;
+pub use run::{Outcome, Running};
+pub use world::World;

@@ -1,1 +1,52 @@
-//! Stands where Nomad's client stands: directories, users, environment, cgroup, restarts.
+//! Stands where Nomad's client stands: directories, users, environment, cgroup, output, restarts.
+//!
+//! # Terminology
+//! An *allocation* is one run of a job's group. The *alloc directory* (A) holds what its tasks share, the *task
+//! directory* (T) below it what is one task's; an unveil task sees T at its *mounts directory* (M). The *run
+//! directory* lives as long as the run and says in a journal what has to be undone should the run be killed.
+//!
+//! # Does not
+//! parse job files or know how a task is isolated: the one is `jobspec`'s, the other the driver's. It prints nothing:
+//! it tells [`Event`]s.
+#![forbid(unsafe_code)]
+
+mod alloc_dir;
+mod allocation;
+mod compute;
+mod config;
+mod dirs;
+mod duration;
+mod environment;
+mod error;
+mod event;
+pub mod exit;
+mod ids;
+mod journal;
+mod message;
+mod mounts;
+mod output;
+mod plan;
+mod restart;
+mod run;
+mod run_dir;
+mod running;
+#[cfg(test)]
+mod samples;
+mod settings;
+mod signals;
+mod supervise;
+#[cfg(test)]
+mod testing;
+mod tree;
+mod users;
+mod users_file;
+
+pub use allocation::Allocation;
+pub use compute::compute;
+pub use duration::spell;
+pub use error::{Error, HostError, Subject};
+pub use event::Event;
+pub use output::Output;
+pub use plan::check;
+pub use run::run;
+pub use settings::{Keep, Restarting, Settings};

@@ -1,11 +1,15 @@
-//! One function for each thing a Nomad driver is asked.
+//! The types that a driver is asked with and answers with; the functions are in the modules named after what they do.
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use crate::TaskConfig;
-use crate::options::{Mismatch, Opt, Values};
+use crate::handle::Handle;
+use crate::options::Mismatch;
+use crate::stats::Sample;
+use crate::task::Ended;
+use crate::{exec, exec2};
 
 /// Which of the two drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +21,24 @@ pub enum Kind {
 
 /// A driver, configured by its operator. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Driver {
-    kind: Kind,
+pub struct Driver(pub(crate) Arc<Configured>);
+
+/// What a driver is made of.
+#[derive(Debug)]
+pub(crate) struct Configured {
+    pub(crate) operator: Operator,
+    pub(crate) place: Place,
+    /// The place's hidden directories and its state directory.
+    pub(crate) hidden: Vec<PathBuf>,
+    /// `HOME`, `USER` and `TMPDIR` of this process.
+    pub(crate) inherited: BTreeMap<String, String>,
+}
+
+/// The operator's configuration of one of the two.
+#[derive(Debug)]
+pub(crate) enum Operator {
+    Exec(exec::Operator),
+    Exec2(exec2::Operator),
 }
 
 /// What a driver needs to know of the place it runs in.
@@ -97,7 +117,13 @@ pub enum Attribute {
 /// A started or recovered task. Dropping it never touches the task, except where its lifetime is the foreground.
 #[derive(Debug)]
 pub struct Task {
-    id: String,
+    pub(crate) handle: Handle,
+    /// The connection on which a foreground task's life hangs.
+    pub(crate) _lifeline: Option<shim::Shim>,
+    /// Once it is known.
+    pub(crate) ended: Mutex<Option<Ended>>,
+    /// The previous reading, for rates.
+    pub(crate) sample: Mutex<Sample>,
 }
 
 /// The end of a task in Nomad's form.
@@ -145,7 +171,10 @@ pub struct Status {
 
 /// One sample of usage. Percentages are of one core.
 #[derive(Debug, Clone, Default, PartialEq)]
-#[allow(missing_docs, reason = "Nomad's TaskResourceUsage, name for name; None: not measured")]
+#[allow(
+    missing_docs,
+    reason = "Nomad's TaskResourceUsage, name for name; None: not measured"
+)]
 pub struct TaskStats {
     pub timestamp: Option<SystemTime>,
     pub system_mode_percent: Option<f64>,
@@ -178,6 +207,8 @@ pub struct ExecOutput {
 pub struct Session {
     /// Near ends of its streams; take them out to pump them.
     pub streams: Option<shim::Streams>,
+    pub(crate) entered: shim::Entered,
+    pub(crate) terminal: Option<OwnedFd>,
 }
 
 /// A mistake in the operator's configuration.
@@ -205,7 +236,7 @@ pub enum StartError {
     #[error("failed to decode driver config: {0}")]
     Mismatch(#[from] Mismatch),
     /// Of value in the task's configuration, in the originals' words.
-    #[error("failed driver config validation: {message}")]
+    #[error("{message}")]
     Value {
         /// The option, so that a face that knows positions can point at it.
         option: &'static str,
@@ -282,143 +313,4 @@ pub enum RecoverError {
     /// The shim.
     #[error(transparent)]
     Shim(#[from] shim::Error),
-}
-
-impl Kind {
-    /// `exec` or `exec2`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::Exec => "exec",
-            Kind::Exec2 => "exec2",
-        }
-    }
-
-    /// By Nomad's name.
-    pub fn from_name(_name: &str) -> Option<Kind> {
-        todo!()
-    }
-
-    /// The options of a task's `config {}`.
-    pub fn task_options(self) -> &'static [Opt] {
-        todo!()
-    }
-
-    /// The options of the operator's `plugin "…" { config {} }`.
-    pub fn operator_options(self) -> &'static [Opt] {
-        todo!()
-    }
-}
-
-impl Driver {
-    /// Checks the operator's configuration (absent options get their defaults) and keeps it.
-    pub fn new(_kind: Kind, _config: &Values, _place: Place) -> Result<Driver, ConfigError> {
-        todo!()
-    }
-
-    /// Which of the two.
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
-    /// What it can do.
-    pub fn features(&self) -> Features {
-        todo!()
-    }
-
-    /// Whether this host can run it. No side effects.
-    pub fn fingerprint(&self) -> Fingerprint {
-        todo!()
-    }
-
-    /// The description of a task's process: a pure function of the task, the operator's configuration and the user that was looked up.
-    pub fn lower(&self, _task: &TaskConfig) -> Result<sandbox::Spec, StartError> {
-        todo!()
-    }
-
-    /// Starts a task; returns once its command has been executed. Applies limits, empties its cgroup first.
-    pub fn start(&self, _task: &TaskConfig) -> Result<Task, StartError> {
-        todo!()
-    }
-
-    /// Finds a task again from nothing but the bytes of its handle, also one that has ended meanwhile.
-    pub fn recover(&self, _handle: &[u8]) -> Result<Task, RecoverError> {
-        todo!()
-    }
-}
-
-impl Task {
-    /// Its id.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// What to keep so that [`Driver::recover`] works.
-    pub fn handle(&self) -> Vec<u8> {
-        todo!()
-    }
-
-    /// Waits for the end; any number of callers, before and after it.
-    pub fn wait(&self) -> Result<ExitResult, Error> {
-        todo!()
-    }
-
-    /// Polite, then hard. `signal` empty means SIGINT; case and the prefix `SIG` do not matter, numbers are taken too. A task that has
-    /// ended is fine.
-    pub fn stop(&self, _signal: &str, _grace: Duration) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Sends a signal to the main process.
-    pub fn signal(&self, _signal: &str) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Kills what is left, removes records and the cgroup directories that the driver made itself. Idempotent.
-    pub fn destroy(&self, _force: bool) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// Its state.
-    pub fn inspect(&self) -> Result<Status, Error> {
-        todo!()
-    }
-
-    /// One sample; rates are since the previous call (first: since the start).
-    pub fn stats(&self) -> Result<TaskStats, Error> {
-        todo!()
-    }
-
-    /// Runs a command beside the task to its end, or kills it when the time is over (`None`: no limit).
-    pub fn exec(&self, _command: &[String], _limit: Option<Duration>) -> Result<ExecOutput, Error> {
-        todo!()
-    }
-
-    /// Starts a command beside the task, with a terminal or with three pipes.
-    pub fn exec_streaming(&self, _command: &[String], _tty: bool) -> Result<Session, Error> {
-        todo!()
-    }
-}
-
-/// Readable (or hung up) once the command has ended, so that its end and its output can be polled together.
-impl std::os::fd::AsFd for Session {
-    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        todo!()
-    }
-}
-
-impl Session {
-    /// Sets the terminal's size.
-    pub fn resize(&self, _rows: u16, _columns: u16) -> Result<(), Error> {
-        todo!()
-    }
-
-    /// A descriptor of the terminal that stays with the session, for resizing while another thread pumps.
-    pub fn terminal(&self) -> Option<&OwnedFd> {
-        todo!()
-    }
-
-    /// Waits for the command's end.
-    pub fn wait(&mut self) -> Result<ExitResult, Error> {
-        todo!()
-    }
 }

@@ -2,10 +2,38 @@
 //!
 //! The one crate that knows both vocabularies: [`TaskConfig`] in Nomad's words comes in, `sandbox::Spec` in the kernel's goes
 //! out. Both faces, plugin and command line, meet here, so each default exists once.
+//!
+//! A [`Driver`] is made from the operator's configuration; it is asked for its [`Features`] and [`Fingerprint`], it lowers,
+//! starts and recovers tasks. A [`Task`] is waited for, stopped, signalled, inspected, measured, entered and destroyed.
+//!
+//! # Does not
+//! know where a task comes from: no HCL, no RPC, no allocation beyond its directories.
 
-pub mod options;
-pub mod task_config;
+#![forbid(unsafe_code)]
+
 mod api;
+mod capabilities;
+mod driver;
+pub mod exec;
+pub mod exec2;
+mod fingerprint;
+mod given_cgroup;
+mod handle;
+mod ids;
+mod limits;
+mod lookup;
+mod lower;
+pub mod options;
+mod recover;
+mod result;
+mod session;
+pub mod signals;
+mod start;
+mod state_dir;
+mod stats;
+mod task;
+pub mod task_config;
+pub mod users;
 
 pub use api::*;
 pub use task_config::TaskConfig;

@@ -4,6 +4,16 @@
 //! configuration all derive from these tables.
 use std::collections::BTreeMap;
 
+mod decode;
+mod msgpack;
+mod read;
+mod suggest;
+pub(crate) mod tables;
+
+pub use decode::decode;
+pub use msgpack::{MsgpackError, from_msgpack};
+pub(crate) use read::Read;
+
 /// The type of an option, in hclspec's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -57,7 +67,40 @@ pub struct Mismatch {
     pub reason: String,
 }
 
-/// Decodes what Nomad sends as `msgpack_config` or `msgpack_driver_config`. No bytes and nil are the empty map.
-pub fn from_msgpack(_bytes: &[u8]) -> Result<Values, Mismatch> {
-    todo!()
+impl From<&str> for Value {
+    fn from(text: &str) -> Value {
+        Value::String(text.to_owned())
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Value {
+        Value::Bool(value)
+    }
+}
+
+impl From<Vec<String>> for Value {
+    fn from(list: Vec<String>) -> Value {
+        Value::List(list.into_iter().map(Value::String).collect())
+    }
+}
+
+impl From<&[&str]> for Value {
+    fn from(list: &[&str]) -> Value {
+        Value::List(list.iter().map(|text| Value::from(*text)).collect())
+    }
+}
+
+impl Value {
+    /// The type's name as hcldec says it.
+    pub(crate) fn type_name(&self) -> &'static str {
+        match self {
+            Value::Null => "null",
+            Value::Bool(_) => "bool",
+            Value::Number(_) => "number",
+            Value::String(_) => "string",
+            Value::List(_) => "tuple",
+            Value::Map(_) => "object",
+        }
+    }
 }

@@ -1,2 +1,26 @@
 //! The one program: a command line, or a Nomad plugin when Nomad starts it.
-fn main() {}
+//!
+//! `main` picks the face and turns its result into an exit code; words for people are in the modules below, behaviour
+//! is in the libraries.
+#![forbid(unsafe_code)]
+
+mod argv;
+mod cli;
+mod commands;
+mod face;
+mod failure;
+mod report;
+mod terminal;
+
+use std::process::ExitCode;
+
+use face::Face;
+
+fn main() -> ExitCode {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match Face::of(&arguments, std::env::var_os(face::COOKIE)) {
+        Face::Plugin(kind) => plugin::serve(kind),
+        Face::PluginWithoutNomad => face::explain(),
+        Face::CommandLine => commands::run(arguments),
+    }
+}

@@ -1,4 +1,5 @@
 //! The author's intentions, with positions in the file.
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::time::Duration;
@@ -145,21 +146,4 @@ pub struct Restart {
 pub enum RestartMode {
     Fail,
     Delay,
-}
-
-/// A mistake and its place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Diagnostic {
-    /// Stable, `E1001`.
-    pub code: &'static str,
-    /// `Unsupported argument`.
-    pub summary: String,
-    /// One or two sentences, with the way out.
-    pub detail: String,
-    /// Bytes of the file.
-    pub span: Span,
-    /// The block it is in: `task "python" config`.
-    pub context: Option<String>,
-    /// What to write instead, if that is clear.
-    pub fix: Option<String>,
 }

@@ -1,16 +1,47 @@
 //! HCL text to a job, with positions for errors.
 //!
+//! # Order
+//! `syntax` (text to tree) → `fields` (known names only) → `eval` (expressions to values) → `decode` (Nomad's
+//! defaults and checks). Each says what it finds wrong to one `report`, so that all mistakes come out together; only a
+//! file that is not HCL at all ends with its first.
+//!
 //! # Does not
 //! know Linux: what a value does to a process is nobody's business here.
 
-mod job;
+#![forbid(unsafe_code)]
 
+mod codes;
+mod complaint;
+mod convert;
+mod decode;
+mod diagnostic;
+mod duration;
+mod eval;
+mod fields;
+mod heredoc;
+mod job;
+mod operators;
+mod outline;
+mod report;
+mod schema;
+mod shell;
+mod suggest;
+mod syntax;
+mod typed;
+
+pub use codes::{CODES, Code};
+pub use diagnostic::{Diagnostic, OneLine};
 pub use job::*;
 
-/// Parses and checks one job file.
+/// Parses and checks one job file. `file` is its name in messages.
 ///
 /// # Errors
 /// All mistakes that could be found, each with its place; never just the first.
-pub fn parse(_file: &str, _text: &str) -> Result<Job, Vec<Diagnostic>> {
-    todo!()
+pub fn parse(file: &str, text: &str) -> Result<Job, Vec<Diagnostic>> {
+    let body = syntax::parse(text).map_err(|diagnostic| vec![*diagnostic])?;
+    let mut report = report::Report::new(file, text);
+    match decode::file(&body, text.len(), &mut report) {
+        Ok(job) if report.is_empty() => Ok(job),
+        _ => Err(report.into_diagnostics()),
+    }
 }

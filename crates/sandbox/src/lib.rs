@@ -5,8 +5,32 @@
 //!
 //! # Does not
 //! know why a restriction is wanted: there are no defaults and no policy here, and no word of the layers above.
+#![deny(unsafe_code)]
 
+pub mod block;
+mod child;
+mod dev;
+mod error;
+mod executable;
+pub mod init;
 pub mod landlock;
+mod launch;
+mod layer;
+mod mountinfo;
+mod mounts;
+mod order;
+mod prepare;
+mod program;
 pub mod spec;
+mod stdio;
+pub mod step;
+pub mod sys;
+mod view;
 
+pub use error::Error;
+pub use executable::explain;
+pub use launch::{End, Failure, Process, enter, kill_group, launch, namespaces, reap};
+pub use prepare::prepare;
+pub use program::{Entry, Prepared, Program};
 pub use spec::Spec;
+pub use step::Step;

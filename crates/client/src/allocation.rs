@@ -1,0 +1,156 @@
+//! One run of a group: its id and every path, settled before anything is made.
+//!
+//! ```text
+//! <data dir>/                 0711
+//!   alloc/                    0711
+//!     <alloc id>/             0700   A: nobody but root enters by this way
+//!       alloc/{logs,tmp,data}        shared between the tasks
+//!       <task>/                      T: local, secrets, private, tmp
+//!   alloc_mounts/             0711
+//!     <alloc id>-<task>/             M: empty; where an unveil task sees T
+//!   users/                    0700   claims of uids
+//! <run dir>/<short id>/       0700   lock, journal, fifos, the driver's state
+//! ```
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use driver::options::Values;
+use driver::{Compute, FsIsolation, TaskConfig, task_config::Resources};
+use jobspec::{Group, Job, Task};
+
+use crate::environment::{self, Directories};
+use crate::{ids, settings::Settings};
+
+/// One run of a group, with all that the client decides about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Allocation {
+    /// A UUID.
+    pub id: String,
+    /// A.
+    pub alloc_dir: PathBuf,
+    /// M.
+    pub mounts_dir: PathBuf,
+    /// This run's own directory below the run directory.
+    pub run_dir: PathBuf,
+    /// What `NOMAD_PARENT_CGROUP` says.
+    pub parent_cgroup: String,
+    /// What goes into `resources.cpuset_cgroup`.
+    pub cpuset_cgroup: PathBuf,
+    /// A FIFO.
+    pub stdout: PathBuf,
+    /// A FIFO.
+    pub stderr: PathBuf,
+    /// What the task gets of the caller's environment.
+    pub host_env: BTreeMap<String, String>,
+    /// This host's name.
+    pub node_name: String,
+    /// The node's compute.
+    pub compute: Compute,
+}
+
+impl Allocation {
+    /// Settles the names of a new run. The cgroup is not known yet.
+    pub(crate) fn plan(
+        id: String,
+        task: &str,
+        settings: &Settings,
+        compute: Compute,
+    ) -> Allocation {
+        let run_dir = settings.run_dir.join(ids::short(&id));
+        Allocation {
+            alloc_dir: settings.data_dir.join(ALLOC).join(&id),
+            mounts_dir: settings
+                .data_dir
+                .join(ALLOC_MOUNTS)
+                .join(mounts_name(&id, task)),
+            parent_cgroup: String::new(),
+            cpuset_cgroup: PathBuf::new(),
+            stdout: run_dir.join(STDOUT),
+            stderr: run_dir.join(STDERR),
+            host_env: environment::of_caller(std::env::vars_os()),
+            node_name: node_name(),
+            compute,
+            run_dir,
+            id,
+        }
+    }
+
+    /// `<alloc>.<task>`, the name of a task's cgroup.
+    pub(crate) fn scope(&self, task: &str) -> String {
+        format!("{}.{task}", self.id)
+    }
+
+    /// Where a task finds its directories.
+    fn directories(&self, task: &str, isolation: FsIsolation) -> Directories {
+        match isolation {
+            FsIsolation::Chroot | FsIsolation::Image => {
+                Directories::at("/alloc", "/local", "/secrets")
+            }
+            FsIsolation::Unveil => Directories::below(&self.mounts_dir, &self.mounts_dir),
+            FsIsolation::None => Directories::below(&self.alloc_dir, &self.alloc_dir.join(task)),
+        }
+    }
+
+    /// What StartTask would carry for one task of this run: a pure function. The id is new for every start, so it
+    /// is not set here.
+    pub fn task_config(
+        &self,
+        job: &Job,
+        group: &Group,
+        task: &Task,
+        isolation: FsIsolation,
+        user: &str,
+        config: Values,
+    ) -> TaskConfig {
+        let directories = self.directories(&task.name, isolation);
+        TaskConfig {
+            name: task.name.clone(),
+            task_group_name: group.name.clone(),
+            job_name: job.name.clone(),
+            job_id: job.id.clone(),
+            namespace: job.namespace.clone(),
+            node_name: self.node_name.clone(),
+            alloc_id: self.id.clone(),
+            driver_config: config,
+            env: environment::of_task(job, group, task, self, &directories),
+            resources: self.resources(task),
+            user: user.to_owned(),
+            alloc_dir: self.alloc_dir.clone(),
+            stdout_path: self.stdout.clone(),
+            stderr_path: self.stderr.clone(),
+            ..TaskConfig::default()
+        }
+    }
+
+    fn resources(&self, task: &Task) -> Resources {
+        let asked = &task.resources;
+        let memory_mb = i64::try_from(asked.memory).unwrap_or(i64::MAX);
+        Resources {
+            cpu_shares: i64::try_from(asked.cpu).unwrap_or(i64::MAX),
+            memory_mb,
+            memory_max_mb: asked.memory_max,
+            cpuset_cgroup: self.cpuset_cgroup.to_string_lossy().into_owned(),
+            memory_limit_bytes: memory_mb.max(asked.memory_max).saturating_mul(1 << 20),
+            percent_ticks: asked.cpu as f64 / self.compute.total_mhz.max(1) as f64,
+            ..Resources::default()
+        }
+    }
+}
+
+/// Below the data directory.
+pub(crate) const ALLOC: &str = "alloc";
+pub(crate) const ALLOC_MOUNTS: &str = "alloc_mounts";
+pub(crate) const USERS: &str = "users";
+/// Below a run's own directory.
+pub(crate) const STDOUT: &str = "stdout.fifo";
+pub(crate) const STDERR: &str = "stderr.fifo";
+pub(crate) const STATE: &str = "state";
+
+pub(crate) fn mounts_name(alloc_id: &str, task: &str) -> String {
+    format!("{alloc_id}-{task}")
+}
+
+fn node_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
+}

@@ -1,0 +1,142 @@
+//! What can go wrong before, around and after a task.
+use std::io;
+use std::path::PathBuf;
+
+use jobspec::{Diagnostic, Span};
+
+/// A failed act on this host; the source says why.
+#[derive(Debug, thiserror::Error)]
+#[error("{act}")]
+pub struct HostError {
+    /// What was attempted: `make the directory /run/encamp`.
+    pub act: String,
+    /// Why it failed.
+    pub source: io::Error,
+}
+
+/// Says what was attempted when it failed.
+pub(crate) trait Attempt<T> {
+    fn attempt(self, act: impl FnOnce() -> String) -> Result<T, HostError>;
+}
+
+impl<T, E: Into<io::Error>> Attempt<T> for Result<T, E> {
+    fn attempt(self, act: impl FnOnce() -> String) -> Result<T, HostError> {
+        self.map_err(|error| HostError {
+            act: act(),
+            source: error.into(),
+        })
+    }
+}
+
+/// Where in the job file a task is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// The task's name.
+    pub task: String,
+    /// Bytes of the file.
+    pub span: Span,
+}
+
+/// Why a job did not run to a result of its own.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Mistakes in the job file, each with its place.
+    #[error("{} mistake(s) in the job file", .0.len())]
+    Job(Vec<Diagnostic>),
+    /// A driver that is none of ours.
+    #[error("driver {driver:?} is not available here")]
+    UnknownDriver {
+        /// The task that asks for it.
+        subject: Subject,
+        /// Its name.
+        driver: String,
+    },
+    /// One of our drivers, on a host that cannot run it.
+    #[error("driver {driver:?} is not available here: {reason}")]
+    DriverUnavailable {
+        /// The task that asks for it.
+        subject: Subject,
+        /// Its name.
+        driver: String,
+        /// What is missing, in the driver's words.
+        reason: String,
+    },
+    /// Root is needed.
+    #[error("running a job needs root (this is uid {uid})")]
+    NotRoot {
+        /// Who tried.
+        uid: u32,
+    },
+    /// A directory of ours that others can change.
+    #[error("{} must belong to root and be writable by root alone", path.display())]
+    Unsafe {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The driver did not start the task, and says why.
+    #[error("{source}")]
+    Start {
+        /// The task.
+        subject: Subject,
+        /// Why.
+        source: driver::StartError,
+    },
+    /// The driver's own configuration is wrong: ours, so a bug.
+    #[error("cannot configure the driver")]
+    Configure(#[from] driver::ConfigError),
+    /// The task was started and then lost sight of.
+    #[error("lost track of the task")]
+    Lost {
+        /// The task.
+        subject: Subject,
+        /// Why.
+        source: driver::Error,
+    },
+    /// No uid is left for a task without `user`.
+    #[error("users: uid/gid pool exhausted")]
+    NoUid,
+    /// The host.
+    #[error(transparent)]
+    Host(#[from] HostError),
+    /// The cgroup.
+    #[error("cannot make the task's cgroup")]
+    Cgroup(#[from] cgroup::Error),
+}
+
+impl Error {
+    /// The exit code of a command that failed so.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
+            Error::Start { source, .. } => crate::exit::start_failure(source),
+            _ => crate::exit::HOST,
+        }
+    }
+
+    /// The task it is about, if it is about one.
+    pub fn subject(&self) -> Option<&Subject> {
+        match self {
+            Error::UnknownDriver { subject, .. }
+            | Error::DriverUnavailable { subject, .. }
+            | Error::Start { subject, .. }
+            | Error::Lost { subject, .. } => Some(subject),
+            _ => None,
+        }
+    }
+
+    /// What to do about it, where that is clear.
+    pub fn way_out(&self) -> Option<&'static str> {
+        match self {
+            Error::UnknownDriver { .. } => Some("this machine runs exec and exec2"),
+            Error::NotRoot { .. } => Some("run it as root: sudo encamp run FILE"),
+            Error::Unsafe { .. } => Some(
+                "choose another directory, or chown it to root and take the others' write permission away",
+            ),
+            Error::NoUid => Some(
+                "all uids of 80000-89999 are held by running tasks: wait for one to end, or set `user`",
+            ),
+            _ => None,
+        }
+    }
+}

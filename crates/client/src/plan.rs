@@ -1,0 +1,205 @@
+//! What can be said about a job before anything is made: which task, which driver, which mistakes.
+use driver::options::{self, Values};
+use driver::{ConfigError, Driver, Kind, Place, StartError};
+use jobspec::{Diagnostic, Group, Job, Task};
+use shim::Lifetime;
+
+use crate::allocation::{Allocation, STATE};
+use crate::compute::compute;
+use crate::config::{self, Code, diagnostic};
+use crate::error::{Error, Subject};
+use crate::settings::Settings;
+use crate::{signals, users};
+
+/// The one task of a job, with its driver.
+#[derive(Debug)]
+pub(crate) struct Plan<'a> {
+    pub(crate) job: &'a Job,
+    pub(crate) group: &'a Group,
+    pub(crate) task: &'a Task,
+    pub(crate) kind: Kind,
+    pub(crate) values: Values,
+}
+
+impl<'a> Plan<'a> {
+    pub(crate) fn of(job: &'a Job) -> Result<Plan<'a>, Error> {
+        let (group, task) = only_task(job)?;
+        let subject = subject(task);
+        let driver = task.driver.value.clone();
+        let kind = Kind::from_name(&driver).ok_or(Error::UnknownDriver { subject, driver })?;
+        check_kill_signal(task)?;
+        Ok(Plan {
+            job,
+            group,
+            task,
+            kind,
+            values: config::values(&task.config),
+        })
+    }
+
+    pub(crate) fn subject(&self) -> Subject {
+        subject(self.task)
+    }
+
+    /// The driver, as the owner of this machine has it: what a job asks to see is granted.
+    pub(crate) fn driver(
+        &self,
+        settings: &Settings,
+        allocation: &Allocation,
+    ) -> Result<Driver, ConfigError> {
+        let place = Place {
+            state_dir: allocation.run_dir.join(STATE),
+            lifetime: Lifetime::Foreground,
+            compute: allocation.compute,
+            hidden: settings.hidden(),
+        };
+        Driver::new(self.kind, &operator_config(self.kind), place)
+    }
+
+    /// Who the driver is told to run the task as, when no uid has been claimed yet.
+    pub(crate) fn user(&self, driver: &Driver) -> User {
+        match &self.task.user {
+            Some(user) => User::Named(user.value.clone()),
+            None if driver.features().dynamic_workload_users => User::Dynamic,
+            None => User::Named(String::new()),
+        }
+    }
+
+    /// Mistakes that only the driver can see, found by describing the task's process without making anything.
+    pub(crate) fn check(&self, driver: &Driver, allocation: &Allocation) -> Result<(), Error> {
+        let user = match self.user(driver) {
+            User::Named(name) => name,
+            User::Dynamic => dynamic_name(users::FIRST),
+        };
+        match driver.lower(&self.task_config(driver, allocation, &user)) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(self.start_failed(error)),
+        }
+    }
+
+    pub(crate) fn task_config(
+        &self,
+        driver: &Driver,
+        allocation: &Allocation,
+        user: &str,
+    ) -> driver::TaskConfig {
+        let isolation = driver.features().fs_isolation;
+        allocation.task_config(
+            self.job,
+            self.group,
+            self.task,
+            isolation,
+            user,
+            self.values.clone(),
+        )
+    }
+
+    /// A driver's refusal, with its place where the job file is to blame.
+    pub(crate) fn start_failed(&self, source: StartError) -> Error {
+        match config::mistake(&source, self.task) {
+            Some(mistake) => Error::Job(vec![mistake]),
+            None => Error::Start {
+                subject: self.subject(),
+                source,
+            },
+        }
+    }
+}
+
+/// Who a task runs as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum User {
+    /// By name; empty is the driver's choice.
+    Named(String),
+    /// A uid of ours.
+    Dynamic,
+}
+
+/// Nomad's name for a uid without an account.
+pub(crate) fn dynamic_name(uid: u32) -> String {
+    format!("nomad-{uid}")
+}
+
+/// Checks a job as far as that is possible without root and without side effects.
+///
+/// # Errors
+/// What is wrong with the job.
+pub fn check(job: &Job, settings: &Settings) -> Result<(), Error> {
+    let plan = Plan::of(job)?;
+    let allocation = Allocation::plan(crate::ids::uuid()?, &plan.task.name, settings, compute());
+    let driver = plan.driver(settings, &allocation)?;
+    match plan.check(&driver, &allocation) {
+        // What this host lacks is no mistake of the job's.
+        Err(Error::Start { .. }) => Ok(()),
+        other => other,
+    }
+}
+
+/// Nomad's operators decide what jobs may unveil; whoever runs a job here owns the machine.
+fn operator_config(kind: Kind) -> Values {
+    match kind {
+        Kind::Exec => Values::new(),
+        Kind::Exec2 => Values::from([("unveil_by_task".to_owned(), options::Value::Bool(true))]),
+    }
+}
+
+fn subject(task: &Task) -> Subject {
+    Subject {
+        task: task.name.clone(),
+        span: task.span.clone(),
+    }
+}
+
+fn only_task(job: &Job) -> Result<(&Group, &Task), Error> {
+    let mut tasks = job
+        .groups
+        .iter()
+        .flat_map(|group| group.tasks.iter().map(move |task| (group, task)));
+    let Some(first) = tasks.next() else {
+        return Err(Error::Job(vec![not_yet(
+            "a job without a task".to_owned(),
+            0..0,
+            format!("job {:?}", job.id),
+        )]));
+    };
+    let others: Vec<Diagnostic> = tasks
+        .map(|(group, task)| another_task(group, task))
+        .collect();
+    if others.is_empty() {
+        Ok(first)
+    } else {
+        Err(Error::Job(others))
+    }
+}
+
+fn another_task(group: &Group, task: &Task) -> Diagnostic {
+    let detail = format!(
+        "task {:?}: more than one task in a job is not supported yet; run it as a job of its own",
+        task.name
+    );
+    not_yet(detail, task.span.clone(), format!("group {:?}", group.name))
+}
+
+fn not_yet(detail: String, span: jobspec::Span, within: String) -> Diagnostic {
+    diagnostic(Code::NotYet, detail, span, within)
+}
+
+fn check_kill_signal(task: &Task) -> Result<(), Error> {
+    let Some(signal) = task
+        .kill_signal
+        .as_ref()
+        .filter(|signal| !signals::is_known(&signal.value))
+    else {
+        return Ok(());
+    };
+    let detail = format!(
+        "kill_signal {:?} is no signal; SIGINT, SIGTERM and SIGQUIT are",
+        signal.value
+    );
+    Err(Error::Job(vec![diagnostic(
+        Code::KillSignal,
+        detail,
+        signal.span.clone(),
+        format!("task {:?}", task.name),
+    )]))
+}

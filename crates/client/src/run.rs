@@ -1,0 +1,300 @@
+//! One job in the foreground: everything is settled, then made, then run, then unmade.
+use std::time::{Duration, Instant};
+
+use cgroup::{Cgroup, Host, Version};
+use driver::{Driver, Health};
+use jobspec::{Job, Restart, RestartMode};
+
+use crate::alloc_dir::{self, DataDir, Layout};
+use crate::allocation::{Allocation, STDERR, STDOUT, mounts_name};
+use crate::compute::compute;
+use crate::dirs::Owner;
+use crate::error::{Error, HostError};
+use crate::event::Event;
+use crate::journal::Journal;
+use crate::message::Inbox;
+use crate::output::{Output, Pumps};
+use crate::plan::{Plan, User, dynamic_name};
+use crate::restart::Tracker;
+use crate::run_dir::{self, RunDir};
+use crate::settings::{Keep, Restarting, Settings};
+use crate::supervise::{Failure, Outcome, Stop, Supervision};
+use crate::{ids, signals, users};
+
+/// Nomad's `client.max_kill_timeout`.
+const MAX_KILL_TIMEOUT: Duration = Duration::from_secs(30);
+/// What Nomad sends when a job names no signal.
+const KILL_SIGNAL: &str = "SIGINT";
+
+/// Who is told.
+type Tell<'a> = &'a mut dyn FnMut(Event<'_>);
+
+/// Runs a job's task to its end and leaves nothing behind but what `settings.keep` says.
+///
+/// # Errors
+/// The job, the host or the start is at fault; [`Error::exit_code`] says how a command ends then.
+pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Result<u8, Error> {
+    let plan = Plan::of(job)?;
+    require_root()?;
+    check_first(&plan, settings)?;
+    let mut inbox = Inbox::new();
+    let _listening = signals::listen(inbox.sender())?;
+    let mut site = Site::prepare(&plan, settings, tell)?;
+    let ended = site.run(&plan, settings, output, &mut inbox, tell);
+    let kept = site.clear(tell);
+    if let Some(path) = kept {
+        tell(Event::Kept(&path));
+    }
+    ended
+}
+
+fn require_root() -> Result<(), Error> {
+    let uid = rustix::process::geteuid();
+    if uid.is_root() {
+        Ok(())
+    } else {
+        Err(Error::NotRoot { uid: uid.as_raw() })
+    }
+}
+
+/// Everything that can fail before anything is made.
+fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
+    Host::detect()?;
+    let allocation = Allocation::plan(ids::uuid()?, &plan.task.name, settings, compute());
+    let driver = plan.driver(settings, &allocation)?;
+    let fingerprint = driver.fingerprint();
+    if fingerprint.health != Health::Healthy {
+        let driver = plan.task.driver.value.clone();
+        return Err(Error::DriverUnavailable {
+            subject: plan.subject(),
+            driver,
+            reason: fingerprint.description,
+        });
+    }
+    plan.check(&driver, &allocation)
+}
+
+/// What a run has made, and what it runs with.
+struct Site {
+    allocation: Allocation,
+    driver: Driver,
+    data: DataDir,
+    run_dir: RunDir,
+    boot_id: String,
+    cgroup: cgroup::Paths,
+    claim: Option<users::Claim>,
+    keep: bool,
+}
+
+impl Site {
+    /// Takes the directories that all runs share, clears up behind killed runs, and takes a name. Makes nothing of
+    /// the task's yet.
+    fn prepare(plan: &Plan<'_>, settings: &Settings, tell: Tell<'_>) -> Result<Site, Error> {
+        let data = DataDir::ensure(&settings.data_dir)?;
+        let base = run_dir::ensure(&settings.run_dir)?;
+        let settings = Settings {
+            data_dir: data.path.clone(),
+            run_dir: base.path().to_owned(),
+            ..settings.clone()
+        };
+        let mut left = run_dir::sweep(&base);
+        left.extend(run_dir::sweep_other_boots(&data).err());
+        left.iter().for_each(|error| tell(Event::Left(error)));
+        let host = Host::detect()?;
+        let boot_id = ids::boot_id()?;
+        let compute = compute();
+        loop {
+            let mut allocation =
+                Allocation::plan(ids::uuid()?, &plan.task.name, &settings, compute);
+            let (cgroup, cpuset_cgroup) =
+                host.standalone(None, &allocation.scope(&plan.task.name))?;
+            allocation.cpuset_cgroup = cpuset_cgroup;
+            allocation.parent_cgroup = parent_cgroup(&host).to_owned();
+            let driver = plan.driver(&settings, &allocation)?;
+            let journal = journal(&allocation, &data, &boot_id, &plan.task.name, &cgroup);
+            // A name that another run has is rare, and another UUID is near.
+            if let Some(run_dir) = RunDir::create(&base, ids::short(&allocation.id), journal)? {
+                return Ok(Site {
+                    allocation,
+                    driver,
+                    data,
+                    run_dir,
+                    boot_id,
+                    cgroup,
+                    claim: None,
+                    keep: false,
+                });
+            }
+        }
+    }
+
+    fn run(
+        &mut self,
+        plan: &Plan<'_>,
+        settings: &Settings,
+        output: Output,
+        inbox: &mut Inbox,
+        tell: Tell<'_>,
+    ) -> Result<u8, Error> {
+        let user = self.settle_user(plan)?;
+        let task = plan.task_config(&self.driver, &self.allocation, &user);
+        self.make(plan, &task)?;
+        let pumps = Pumps::start(
+            output,
+            &self.allocation.stdout,
+            &self.allocation.stderr,
+            inbox,
+        )?;
+        tell(Event::Placed {
+            alloc_id: &self.allocation.id,
+            user: &user,
+        });
+        let stop = stop(plan, tell);
+        let policy = policy(plan, settings);
+        let tracker = Tracker::new(policy.clone(), plan.job.kind, Instant::now());
+        let mut supervision = Supervision {
+            driver: &self.driver,
+            task,
+            stop,
+            policy,
+            tracker,
+            pumps: &pumps,
+            inbox,
+            tell,
+            ran: false,
+        };
+        let ended = supervision.run();
+        let ran = supervision.ran;
+        self.keep = ran && keeps(settings.keep, &ended);
+        ended
+            .map(|outcome| outcome.code)
+            .map_err(|failure| explain(plan, failure))
+    }
+
+    fn settle_user(&mut self, plan: &Plan<'_>) -> Result<String, Error> {
+        match plan.user(&self.driver) {
+            User::Named(name) => Ok(name),
+            User::Dynamic => {
+                let claim = users::claim(&self.data.users, ids::random()?)?;
+                let uid = claim.uid;
+                self.claim = Some(claim);
+                self.run_dir.record(|journal| journal.uid = Some(uid))?;
+                Ok(dynamic_name(uid))
+            }
+        }
+    }
+
+    /// Directories, mounts, fifos and the cgroup; all of it stands in the journal already.
+    fn make(&mut self, plan: &Plan<'_>, task: &driver::TaskConfig) -> Result<(), Error> {
+        let spec = self
+            .driver
+            .lower(task)
+            .map_err(|error| plan.start_failed(error))?;
+        let owner = Owner {
+            uid: spec.identity.uid,
+            gid: spec.identity.gid,
+        };
+        let layout = Layout::of(self.driver.features().fs_isolation, owner);
+        alloc_dir::build(
+            &self.data,
+            &self.allocation.id,
+            &self.boot_id,
+            &plan.task.name,
+            layout,
+        )?;
+        self.run_dir.dir().make_fifo(STDOUT)?;
+        self.run_dir.dir().make_fifo(STDERR)?;
+        Cgroup::create(&self.cgroup)?;
+        Ok(())
+    }
+
+    /// Unmakes everything, and gives back the alloc directory's path if that stays.
+    fn clear(mut self, tell: Tell<'_>) -> Option<std::path::PathBuf> {
+        drop(self.claim.take());
+        let keep = self.keep;
+        let recorded: Result<(), HostError> = self.run_dir.record(|journal| journal.keep = keep);
+        if let Err(error) = recorded
+            .map_err(Error::from)
+            .and_then(|()| self.run_dir.clear())
+        {
+            tell(Event::Left(&error));
+        }
+        keep.then_some(self.allocation.alloc_dir)
+    }
+}
+
+fn journal(
+    allocation: &Allocation,
+    data: &DataDir,
+    boot_id: &str,
+    task: &str,
+    cgroup: &cgroup::Paths,
+) -> Journal {
+    Journal {
+        boot_id: boot_id.to_owned(),
+        data_dir: data.path.clone(),
+        alloc: Some(allocation.id.clone()),
+        mounts: Some(mounts_name(&allocation.id, task)),
+        cgroup: Some(cgroup.clone()),
+        ..Journal::default()
+    }
+}
+
+/// The parent of all tasks' cgroups, by the name that each hierarchy gives it.
+fn parent_cgroup(host: &Host) -> &'static str {
+    match host.version {
+        Version::V2 => "encamp.slice",
+        Version::V1 => "encamp",
+    }
+}
+
+fn stop(plan: &Plan<'_>, tell: Tell<'_>) -> Stop {
+    let kill_timeout = plan.task.kill_timeout;
+    if kill_timeout > MAX_KILL_TIMEOUT {
+        tell(Event::Capped {
+            kill_timeout,
+            cap: MAX_KILL_TIMEOUT,
+        });
+    }
+    let signal = plan
+        .task
+        .kill_signal
+        .as_ref()
+        .map_or(KILL_SIGNAL, |signal| signal.value.as_str());
+    Stop {
+        signal: signal.to_owned(),
+        grace: kill_timeout.min(MAX_KILL_TIMEOUT),
+    }
+}
+
+fn policy(plan: &Plan<'_>, settings: &Settings) -> Restart {
+    match settings.restart {
+        Restarting::AsTheJobSays => plan.task.restart.clone(),
+        Restarting::Never => Restart {
+            attempts: 0,
+            mode: RestartMode::Fail,
+            ..plan.task.restart.clone()
+        },
+    }
+}
+
+/// An end that somebody asked for is no failure, whatever its code.
+fn keeps(keep: Keep, ended: &Result<Outcome, Failure>) -> bool {
+    let failed = !matches!(ended, Ok(outcome) if outcome.stopped || outcome.code == 0);
+    match keep {
+        Keep::Failed => failed,
+        Keep::Always => true,
+        Keep::Never => false,
+    }
+}
+
+fn explain(plan: &Plan<'_>, failure: Failure) -> Error {
+    match failure {
+        Failure::Start(source) => plan.start_failed(source),
+        Failure::Lost(source) => Error::Lost {
+            subject: plan.subject(),
+            source,
+        },
+        Failure::Host(error) => error.into(),
+    }
+}

@@ -1,0 +1,77 @@
+//! A job and an allocation for tests to vary.
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use driver::Compute;
+use jobspec::{Config, Group, Job, JobType, Resources, Restart, RestartMode, Spanned, Task};
+
+use crate::allocation::Allocation;
+
+pub(crate) fn job() -> Job {
+    Job {
+        id: "hello".to_owned(),
+        name: "hello".to_owned(),
+        kind: JobType::Batch,
+        region: "global".to_owned(),
+        namespace: "default".to_owned(),
+        datacenters: vec!["*".to_owned()],
+        meta: BTreeMap::new(),
+        groups: vec![Group {
+            name: "web".to_owned(),
+            span: 0..1,
+            tasks: vec![task()],
+        }],
+    }
+}
+
+pub(crate) fn task() -> Task {
+    Task {
+        name: "python".to_owned(),
+        span: 0..1,
+        driver: Spanned {
+            value: "exec".to_owned(),
+            span: 0..1,
+        },
+        user: None,
+        config: Config::default(),
+        env: BTreeMap::new(),
+        meta: BTreeMap::new(),
+        resources: Resources {
+            cpu: 100,
+            memory: 300,
+            memory_max: 0,
+        },
+        restart: restart(),
+        kill_signal: None,
+        kill_timeout: Duration::from_secs(5),
+    }
+}
+
+pub(crate) fn restart() -> Restart {
+    Restart {
+        attempts: 2,
+        interval: Duration::from_secs(1800),
+        delay: Duration::from_secs(15),
+        mode: RestartMode::Fail,
+    }
+}
+
+pub(crate) fn allocation() -> Allocation {
+    let id = "0af996ed-0000-4000-8000-000000000001";
+    Allocation {
+        id: id.to_owned(),
+        alloc_dir: format!("/var/lib/encamp/alloc/{id}").into(),
+        mounts_dir: format!("/var/lib/encamp/alloc_mounts/{id}-python").into(),
+        run_dir: "/run/encamp/0af996ed".into(),
+        parent_cgroup: "encamp.slice".to_owned(),
+        cpuset_cgroup: "/sys/fs/cgroup/x".into(),
+        stdout: "/run/encamp/0af996ed/stdout.fifo".into(),
+        stderr: "/run/encamp/0af996ed/stderr.fifo".into(),
+        host_env: BTreeMap::from([("LANG".to_owned(), "de_AT.UTF-8".to_owned())]),
+        node_name: "host".to_owned(),
+        compute: Compute {
+            total_mhz: 6000,
+            cores: 2,
+        },
+    }
+}

@@ -1,0 +1,59 @@
+//! What the user of a run decides about it.
+use std::path::PathBuf;
+
+use crate::allocation::{ALLOC, USERS};
+
+/// Where a run keeps its things and what becomes of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Allocations, and claims of uids. `/var/lib/encamp`.
+    pub data_dir: PathBuf,
+    /// What lives as long as a run: `/run/encamp`.
+    pub run_dir: PathBuf,
+    /// Which alloc directories stay.
+    pub keep: Keep,
+    /// Whether the restart policy is followed.
+    pub restart: Restarting,
+}
+
+/// Which alloc directories stay after a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// Those of tasks that failed.
+    Failed,
+    /// All of tasks that ran.
+    Always,
+    /// None.
+    Never,
+}
+
+/// Whether the restart policy is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Restarting {
+    /// As the job says.
+    AsTheJobSays,
+    /// Never.
+    Never,
+}
+
+impl Settings {
+    /// What no task may see. Where an unveil task's own directories appear stays open: there is nothing else in it.
+    pub(crate) fn hidden(&self) -> Vec<PathBuf> {
+        vec![
+            self.data_dir.join(ALLOC),
+            self.data_dir.join(USERS),
+            self.run_dir.clone(),
+        ]
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            data_dir: "/var/lib/encamp".into(),
+            run_dir: "/run/encamp".into(),
+            keep: Keep::Failed,
+            restart: Restarting::AsTheJobSays,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Removal of a tree that a stranger has filled: no link is followed, and neither depth nor number of entries costs
+//! more than a few descriptors and a fixed stack.
+use std::ffi::CStr;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, RenameFlags, openat, renameat_with, unlinkat};
+use rustix::io::{Errno, Result};
+
+const DIRECTORY: OFlags = OFlags::DIRECTORY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOFOLLOW);
+
+/// Removes `name` below `parent` with all that is in it; what is gone already is fine.
+pub(crate) fn remove(parent: BorrowedFd<'_>, name: &str) -> Result<()> {
+    let top = match openat(parent, name, DIRECTORY, Mode::empty()) {
+        Ok(top) => top,
+        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOTDIR | Errno::LOOP) => return unlinkat(parent, name, AtFlags::empty()),
+        Err(error) => return Err(error),
+    };
+    let mut moved = 0;
+    while empty_once(&top, &mut moved)? {}
+    unlinkat(parent, name, AtFlags::REMOVEDIR)
+}
+
+/// One pass: files go, directories are flattened into `top`. True while there was something.
+fn empty_once(top: &OwnedFd, moved: &mut u64) -> Result<bool> {
+    let mut found = false;
+    for entry in Dir::read_from(top)? {
+        let entry = entry?;
+        if !is_dot(entry.file_name()) {
+            found = true;
+            if !unlink_file(top, entry.file_name())? {
+                flatten(top, entry.file_name(), moved)?;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Lifts the directories of `name` up into `top`, so that nothing is ever deeper than two, and removes it.
+fn flatten(top: &OwnedFd, name: &CStr, moved: &mut u64) -> Result<()> {
+    let dir = openat(top, name, DIRECTORY, Mode::empty())?;
+    for entry in Dir::read_from(&dir)? {
+        let entry = entry?;
+        if !is_dot(entry.file_name()) && !unlink_file(&dir, entry.file_name())? {
+            lift(&dir, entry.file_name(), top, moved)?;
+        }
+    }
+    match unlinkat(top, name, AtFlags::REMOVEDIR) {
+        // A listing may miss entries of a directory that changes meanwhile: the next pass finds them.
+        Err(Errno::NOTEMPTY) => Ok(()),
+        other => other,
+    }
+}
+
+fn lift(dir: &OwnedFd, name: &CStr, top: &OwnedFd, moved: &mut u64) -> Result<()> {
+    loop {
+        *moved += 1;
+        match renameat_with(
+            dir,
+            name,
+            top,
+            format!(".removed-{moved}"),
+            RenameFlags::NOREPLACE,
+        ) {
+            Err(Errno::EXIST) => {}
+            other => return other,
+        }
+    }
+}
+
+/// False when it is a directory.
+fn unlink_file(dir: &OwnedFd, name: &CStr) -> Result<bool> {
+    match unlinkat(dir, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(true),
+        Err(Errno::ISDIR) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn is_dot(name: &CStr) -> bool {
+    matches!(name.to_bytes(), b"." | b"..")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::os::fd::AsFd;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::testing::Scratch;
+
+    #[test]
+    fn a_tree_deeper_than_the_descriptor_limit_goes() {
+        let scratch = Scratch::new();
+        let outer = crate::dirs::Dir::open(scratch.path()).unwrap();
+        let mut dir = outer.ensure("tree", 0o700).unwrap();
+        for _ in 0..5000 {
+            dir = dir.ensure("d", 0o700).unwrap();
+        }
+        remove(outer.as_fd(), "tree").unwrap();
+        assert!(outer.names().unwrap().is_empty());
+    }
+
+    #[test]
+    fn links_are_removed_and_not_followed() {
+        let scratch = Scratch::new();
+        let outside = scratch.path().join("outside");
+        std::fs::create_dir_all(outside.join("kept")).unwrap();
+        let tree = scratch.path().join("tree");
+        std::fs::create_dir_all(tree.join("a/b")).unwrap();
+        symlink(&outside, tree.join("a/link")).unwrap();
+        symlink(&outside, tree.join("a/b/.removed-1")).unwrap();
+        std::fs::write(tree.join("a/b/file"), "x").unwrap();
+        let outer = crate::dirs::Dir::open(scratch.path()).unwrap();
+        remove(outer.as_fd(), "tree").unwrap();
+        assert_eq!(outer.names().unwrap(), ["outside"]);
+        assert!(outside.join("kept").exists());
+    }
+
+    #[test]
+    fn what_is_gone_or_a_link_itself_is_fine() {
+        let scratch = Scratch::new();
+        symlink("/etc", scratch.path().join("link")).unwrap();
+        let outer = crate::dirs::Dir::open(scratch.path()).unwrap();
+        remove(outer.as_fd(), "nothing").unwrap();
+        remove(outer.as_fd(), "link").unwrap();
+        assert!(outer.names().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,253 @@
+//! Uids for tasks without `user`: 80000 to 89999, each for one run at a time.
+//!
+//! A uid is claimed by a lock on `<uid>.lock`; the kernel drops the lock when its holder dies, however it dies. Who
+//! claims or gives back holds the lock of `resting` meanwhile, a table with the time at which each uid was last given
+//! back: four bytes per uid, seconds since 1970. A uid rests before it is given again, so that nothing of its last
+//! owner (a file, a queue, a key) meets a stranger; when all free ones rest, the one that has rested longest goes.
+//! A lock file that nobody holds was left by a killed run: its uid rests from the claim on.
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::fs::{FlockOperation, OFlags, Timespec, Timestamps, UTIME_NOW, flock, fstat, futimens};
+use rustix::io::Errno;
+
+use crate::dirs::{Dir, is};
+use crate::error::{Attempt, Error, HostError};
+
+/// Nomad's `client.users.dynamic_user_min`.
+pub(crate) const FIRST: u32 = 80_000;
+/// Nomad's `client.users.dynamic_user_max`.
+pub(crate) const LAST: u32 = 89_999;
+const COUNT: usize = (LAST - FIRST + 1) as usize;
+
+/// How long a uid rests.
+const REST_SECONDS: u32 = 600;
+
+/// A uid that is ours as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    pub(crate) uid: u32,
+    _lock: File,
+}
+
+/// Claims a uid; `start` says where the search begins.
+pub(crate) fn claim(dir: &Dir, start: u32) -> Result<Claim, Error> {
+    let table = Table::lock(dir)?;
+    let released = table.read()?;
+    let now = now();
+    let mut order: Vec<usize> = (0..COUNT)
+        .map(|step| (start as usize + step) % COUNT)
+        .collect();
+    // A stable sort: uids that have rested keep the random order, those that rest come after, the longest first.
+    order.sort_by_key(|index| remaining(released[*index], now));
+    for allow_resting in [false, true] {
+        for index in &order {
+            if allow_resting || remaining(released[*index], now) == 0 {
+                if let Some(claim) = try_claim(dir, FIRST + *index as u32, now, allow_resting)? {
+                    return Ok(claim);
+                }
+            }
+        }
+    }
+    Err(Error::NoUid)
+}
+
+/// Gives a uid back; from now on it rests. What nobody has claimed is fine, what another holds is left alone.
+pub(crate) fn release(dir: &Dir, uid: u32) -> Result<(), HostError> {
+    let table = Table::lock(dir)?;
+    let name = lock_name(uid);
+    let file = match dir.file(&name, OFlags::RDWR) {
+        Err(error) if is(&error, Errno::NOENT) => return Ok(()),
+        other => other?,
+    };
+    if try_lock(&file)? {
+        table.write(uid, now())?;
+        dir.unlink(&name)?;
+    }
+    Ok(())
+}
+
+fn try_claim(
+    dir: &Dir,
+    uid: u32,
+    now: u32,
+    allow_resting: bool,
+) -> Result<Option<Claim>, HostError> {
+    let name = lock_name(uid);
+    let (file, fresh) = match dir.file(&name, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL) {
+        Ok(file) => (file, true),
+        Err(error) if is(&error, Errno::EXIST) => (dir.file(&name, OFlags::RDWR)?, false),
+        Err(error) => return Err(error),
+    };
+    if !try_lock(&file)? {
+        return Ok(None);
+    }
+    if !fresh && !allow_resting && remaining(claimed_at(&file)?, now) > 0 {
+        return Ok(None);
+    }
+    if !fresh {
+        let touch = Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        };
+        futimens(
+            &file,
+            &Timestamps {
+                last_access: touch,
+                last_modification: touch,
+            },
+        )
+        .attempt(|| format!("touch {}", dir.path().join(&name).display()))?;
+    }
+    Ok(Some(Claim { uid, _lock: file }))
+}
+
+fn lock_name(uid: u32) -> String {
+    format!("{uid}.lock")
+}
+
+fn try_lock(file: &File) -> Result<bool, HostError> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(error) => Err(error).attempt(|| "lock a uid".to_owned()),
+    }
+}
+
+fn claimed_at(file: &File) -> Result<u32, HostError> {
+    let stat = fstat(file).attempt(|| "look at a uid's lock file".to_owned())?;
+    Ok(u32::try_from(stat.st_mtime).unwrap_or(0))
+}
+
+/// Seconds that a uid given back then has still to rest. A clock that was set back counts as resting, but not for ever.
+fn remaining(released: u32, now: u32) -> u32 {
+    REST_SECONDS.saturating_sub(now.abs_diff(released))
+}
+
+fn now() -> u32 {
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    u32::try_from(since.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// The table of resting uids, locked.
+struct Table(File);
+
+impl Table {
+    fn lock(dir: &Dir) -> Result<Table, HostError> {
+        let file = dir.file("resting", OFlags::RDWR | OFlags::CREATE)?;
+        flock(&file, FlockOperation::LockExclusive)
+            .attempt(|| format!("lock {}", dir.path().join("resting").display()))?;
+        Ok(Table(file))
+    }
+
+    fn read(&self) -> Result<Vec<u32>, HostError> {
+        let mut bytes = vec![0; COUNT * 4];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.0.read_at(&mut bytes[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return Err(error).attempt(|| "read the table of resting uids".to_owned());
+                }
+            }
+        }
+        Ok(bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|entry| u32::from_le_bytes(*entry))
+            .collect())
+    }
+
+    fn write(&self, uid: u32, released: u32) -> Result<(), HostError> {
+        let offset = u64::from(uid.saturating_sub(FIRST)) * 4;
+        self.0
+            .write_all_at(&released.to_le_bytes(), offset)
+            .attempt(|| "write the table of resting uids".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::testing::Scratch;
+
+    fn pool() -> (Scratch, Dir) {
+        let scratch = Scratch::new();
+        let dir = Dir::open(scratch.path()).unwrap();
+        (scratch, dir)
+    }
+
+    #[test]
+    fn two_runs_never_get_the_same_uid() {
+        let (scratch, _) = pool();
+        let claim_some = || {
+            let dir = Dir::open(scratch.path()).unwrap();
+            (0..25)
+                .map(|_| claim(&dir, 17).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let claims: Vec<Claim> = std::thread::scope(|scope| {
+            [scope.spawn(claim_some), scope.spawn(claim_some)]
+                .into_iter()
+                .flat_map(|t| t.join().unwrap())
+                .collect()
+        });
+        let uids: BTreeSet<u32> = claims.iter().map(|claim| claim.uid).collect();
+        assert_eq!(uids.len(), 50);
+        assert!(uids.iter().all(|uid| (FIRST..=LAST).contains(uid)));
+    }
+
+    #[test]
+    fn a_uid_given_back_rests_and_leaves_no_lock_file() {
+        let (_scratch, dir) = pool();
+        let first = claim(&dir, 5).unwrap().uid;
+        release(&dir, first).unwrap();
+        assert_eq!(dir.names().unwrap(), ["resting"]);
+        assert_eq!((first, claim(&dir, 5).unwrap().uid), (80_005, 80_006));
+    }
+
+    #[test]
+    fn a_uid_that_has_rested_is_given_again() {
+        let (_scratch, dir) = pool();
+        Table::lock(&dir)
+            .unwrap()
+            .write(80_005, now() - REST_SECONDS)
+            .unwrap();
+        assert_eq!(claim(&dir, 5).unwrap().uid, 80_005);
+    }
+
+    #[test]
+    fn when_all_rest_the_longest_rested_goes() {
+        let (_scratch, dir) = pool();
+        let table = Table::lock(&dir).unwrap();
+        (FIRST..=LAST).for_each(|uid| table.write(uid, now() - 10).unwrap());
+        table.write(80_123, now() - 300).unwrap();
+        drop(table);
+        assert_eq!(claim(&dir, 5).unwrap().uid, 80_123);
+    }
+
+    #[test]
+    fn the_uid_of_a_killed_run_rests_too() {
+        let (_scratch, dir) = pool();
+        drop(claim(&dir, 5).unwrap());
+        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+    }
+
+    #[test]
+    fn a_held_uid_is_not_given_back_by_another() {
+        let (_scratch, dir) = pool();
+        let held = claim(&dir, 5).unwrap();
+        release(&dir, held.uid).unwrap();
+        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+    }
+}

@@ -1,0 +1,231 @@
+//! A driver, configured: what it can do, whether this host can run it, and how it describes a task.
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sandbox::Spec;
+
+use crate::api::{
+    ConfigError, Configured, Driver, Features, Fingerprint, FsIsolation, Kind, Operator, Place,
+    StartError,
+};
+use crate::capabilities::Supported;
+use crate::lower::Given;
+use crate::options::{self, Opt, Values, tables};
+use crate::task_config::{NetworkMode, TaskConfig};
+use crate::users::{self, User};
+use crate::{exec, exec2, fingerprint, lower};
+
+/// The owner of a directory that no client has given to a task.
+const NOBODY: u32 = 65534;
+
+impl Kind {
+    /// `exec` or `exec2`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Exec => "exec",
+            Kind::Exec2 => "exec2",
+        }
+    }
+
+    /// By Nomad's name.
+    pub fn from_name(name: &str) -> Option<Kind> {
+        [Kind::Exec, Kind::Exec2]
+            .into_iter()
+            .find(|kind| kind.name() == name)
+    }
+
+    /// The options of a task's `config {}`.
+    pub fn task_options(self) -> &'static [Opt] {
+        match self {
+            Kind::Exec => tables::EXEC_TASK,
+            Kind::Exec2 => tables::EXEC2_TASK,
+        }
+    }
+
+    /// The options of the operator's `plugin "…" { config {} }`.
+    pub fn operator_options(self) -> &'static [Opt] {
+        match self {
+            Kind::Exec => tables::EXEC_OPERATOR,
+            Kind::Exec2 => tables::EXEC2_OPERATOR,
+        }
+    }
+}
+
+impl Driver {
+    /// Checks the operator's configuration (absent options get their defaults) and keeps it.
+    ///
+    /// # Errors
+    /// The first mistake in it.
+    pub fn new(kind: Kind, config: &Values, place: Place) -> Result<Driver, ConfigError> {
+        let values = options::decode(kind.operator_options(), config).map_err(first)?;
+        let supported = Supported::of_this_kernel();
+        let operator = match kind {
+            Kind::Exec => Operator::Exec(exec::Operator::read(&values, supported)?),
+            Kind::Exec2 => Operator::Exec2(exec2::Operator::read(&values, supported)?),
+        };
+        let hidden = outermost(&place);
+        Ok(Driver(Arc::new(Configured {
+            operator,
+            place,
+            hidden,
+            inherited: inherited(),
+        })))
+    }
+
+    /// Which of the two.
+    pub fn kind(&self) -> Kind {
+        match self.0.operator {
+            Operator::Exec(_) => Kind::Exec,
+            Operator::Exec2(_) => Kind::Exec2,
+        }
+    }
+
+    /// What it can do.
+    pub fn features(&self) -> Features {
+        let (fs_isolation, network_isolation_modes, dynamic_workload_users) = match self.kind() {
+            Kind::Exec => (
+                FsIsolation::Image,
+                vec![NetworkMode::Host, NetworkMode::Group],
+                false,
+            ),
+            Kind::Exec2 => (
+                FsIsolation::Unveil,
+                vec![NetworkMode::None, NetworkMode::Host, NetworkMode::Group],
+                true,
+            ),
+        };
+        Features {
+            send_signals: true,
+            exec: true,
+            fs_isolation,
+            network_isolation_modes,
+            must_create_network: false,
+            dynamic_workload_users,
+        }
+    }
+
+    /// Whether this host can run it. No side effects.
+    pub fn fingerprint(&self) -> Fingerprint {
+        fingerprint::fingerprint(&self.0.operator)
+    }
+
+    /// The user that a task runs as: Nomad's defaults for an empty name, and the operator's denials.
+    ///
+    /// # Errors
+    /// [`StartError::User`].
+    pub fn user(&self, task: &TaskConfig) -> Result<User, StartError> {
+        match &self.0.operator {
+            Operator::Exec(operator) => exec_user(task, operator),
+            Operator::Exec2(_) => exec2_user(task),
+        }
+    }
+
+    /// The description of a task's process: a pure function of the task, the operator's configuration and the user that was looked up.
+    ///
+    /// # Errors
+    /// Mistakes in the task's configuration, and users that are unknown or denied.
+    pub fn lower(&self, task: &TaskConfig) -> Result<Spec, StartError> {
+        self.lower_as(task, &self.user(task)?)
+    }
+
+    /// The same with the user given.
+    ///
+    /// # Errors
+    /// Mistakes in the task's configuration.
+    pub fn lower_as(&self, task: &TaskConfig, user: &User) -> Result<Spec, StartError> {
+        let values =
+            options::decode(self.kind().task_options(), &task.driver_config).map_err(first)?;
+        let Configured {
+            operator,
+            hidden,
+            inherited,
+            ..
+        } = &*self.0;
+        let given = |placed| Given {
+            task,
+            user,
+            hidden,
+            placed,
+            inherited,
+        };
+        match operator {
+            Operator::Exec(operator) => {
+                let config = exec::Config::read(&values, operator)?;
+                let placed = exec::placed::directories(&lower::directories(task)?.task, operator);
+                exec::lower(given(&placed), &config, operator)
+            }
+            Operator::Exec2(operator) => exec2::lower(
+                given(&[]),
+                &exec2::Config::read(&values, operator)?,
+                operator,
+            ),
+        }
+    }
+}
+
+/// What no task may see, the state directory included; what lies below another one goes with it.
+fn outermost(place: &Place) -> Vec<PathBuf> {
+    let mut hidden = [place.hidden.clone(), vec![place.state_dir.clone()]].concat();
+    hidden.sort();
+    // Sorted by components, so that what lies below a directory comes right after it.
+    hidden.dedup_by(|next, kept| next.starts_with(kept));
+    hidden
+}
+
+/// The faces tell one mistake after the other, as Nomad does.
+fn first(mut mismatches: Vec<options::Mismatch>) -> options::Mismatch {
+    mismatches.swap_remove(0)
+}
+
+fn inherited() -> BTreeMap<String, String> {
+    let variable = |name: &str| {
+        std::env::var(name)
+            .ok()
+            .map(|value| (name.to_owned(), value))
+    };
+    ["HOME", "USER", "TMPDIR"]
+        .into_iter()
+        .filter_map(variable)
+        .collect()
+}
+
+fn exec_user(task: &TaskConfig, operator: &exec::Operator) -> Result<User, StartError> {
+    let name = if task.user.is_empty() {
+        "nobody"
+    } else {
+        &task.user
+    };
+    let refuse =
+        |reason: String| StartError::User(format!("failed host user validation: {reason}"));
+    let user = users::by_name(name)
+        .map_err(|unknown| refuse(format!("failed to identify user {name:?}: {unknown}")))?;
+    operator.admit(&user).map_err(refuse)?;
+    Ok(user)
+}
+
+fn exec2_user(task: &TaskConfig) -> Result<User, StartError> {
+    if task.user.is_empty() {
+        return owner(task);
+    }
+    if let Some(user) = users::dynamic(&task.user) {
+        return Ok(user);
+    }
+    users::by_name(&task.user).map_err(|unknown| {
+        StartError::User(format!(
+            "failed to lookup user: error looking up user {:?}: {unknown}",
+            task.user
+        ))
+    })
+}
+
+/// Nomad's client forgets the dynamic user at a restart, but the task directory is still that user's.
+fn owner(task: &TaskConfig) -> Result<User, StartError> {
+    let directory: &Path = &lower::directories(task)?.task;
+    let owner = std::fs::symlink_metadata(directory)
+        .ok()
+        .filter(|metadata| ![0, NOBODY].contains(&metadata.uid()));
+    let user = owner.map(|metadata| users::numbered(metadata.uid(), metadata.gid()));
+    user.ok_or_else(|| StartError::User("user must be set".to_owned()))
+}

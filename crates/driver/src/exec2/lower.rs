@@ -1,0 +1,218 @@
+//! From an `exec2` task to the description of its process.
+use std::path::{Path, PathBuf};
+
+use sandbox::Spec;
+use sandbox::spec::{
+    Access, Command, Executable, Identity, Init, Landlock, Mount, Namespaces, Root, Sharing,
+};
+
+use super::layout::Layout;
+use super::unveil::Entry;
+use super::{Config, Operator, environment, mounts, rules, search};
+use crate::api::StartError;
+use crate::capabilities;
+use crate::lower::{self, Given};
+
+/// Nomad's umask for a task.
+const UMASK: u32 = 0o022;
+
+/// What operator and task grant beyond the defaults, with paths as the task sees them.
+#[derive(Debug)]
+pub(super) struct Grants(pub(super) Vec<Grant>);
+
+/// One of them.
+#[derive(Debug)]
+pub(super) struct Grant {
+    pub(super) path: PathBuf,
+    pub(super) access: Access,
+    pub(super) writes: bool,
+}
+
+impl Grants {
+    /// Whether exactly this path is granted.
+    pub(super) fn name(&self, path: &str) -> bool {
+        self.0.iter().any(|grant| grant.path == Path::new(path))
+    }
+
+    fn writable_root(&self) -> bool {
+        self.0
+            .iter()
+            .any(|grant| grant.writes && grant.path == Path::new("/"))
+    }
+}
+
+impl Grant {
+    /// Where its path lies on the host.
+    pub(super) fn host_path(&self, layout: &Layout) -> PathBuf {
+        layout.own(&self.path).unwrap_or_else(|| self.path.clone())
+    }
+}
+
+/// A pure function: everything that has to be looked up is given.
+pub(crate) fn lower(
+    given: Given<'_>,
+    config: &Config,
+    operator: &Operator,
+) -> Result<Spec, StartError> {
+    let layout = Layout::of(given.task)?;
+    let (cwd, outside) = work_dir(config, operator, &layout)?;
+    let grants = grants(given, config, operator, &layout, outside)?;
+    let mounts = mounts::mounts(given, operator, &layout, &grants)?;
+    let stdio = lower::stdio(given.task);
+    let landlock = Landlock {
+        rules: rules::rules(given, operator, &layout, &grants, &stdio)?,
+        scoped: true,
+    };
+    let command = command(given, config, &layout, cwd, &mounts)?;
+    let user = given.user;
+    Ok(Spec {
+        command,
+        namespaces: Namespaces {
+            pid: Sharing::Private,
+            ipc: Sharing::Private,
+            net: lower::network(given.task)?,
+            hostname: None,
+        },
+        init: Init::Ours,
+        root: Root::Host {
+            read_only: !grants.writable_root(),
+        },
+        mounts,
+        masked: lower::paths(&lower::MASKED_PROC),
+        read_only: lower::paths(&lower::READ_ONLY_PROC),
+        landlock: Some(landlock),
+        // Upstream's tasks have no supplementary groups.
+        identity: Identity {
+            uid: user.uid,
+            gid: user.gid,
+            groups: Vec::new(),
+        },
+        capabilities: capabilities::sets(config.granted, user.uid),
+        no_new_privs: true,
+        umask: UMASK,
+        // Written even when it is 0, lest the agent's own be inherited.
+        oom_score_adj: Some(config.oom_score_adj),
+        stdio,
+    })
+}
+
+fn command(
+    given: Given<'_>,
+    config: &Config,
+    layout: &Layout,
+    cwd: PathBuf,
+    mounts: &[Mount],
+) -> Result<Command, StartError> {
+    if config.command.is_empty() {
+        return Err(StartError::NotFound("the command is empty".to_owned()));
+    }
+    let mut env = environment::environment(given, layout);
+    if config.work_dir.is_some() {
+        env.insert(
+            "NOMAD_WORK_DIR".to_owned(),
+            cwd.to_string_lossy().into_owned(),
+        );
+    }
+    let path = env.get("PATH").map_or("", String::as_str);
+    let candidates = search::candidates(&config.command, path, &cwd, mounts);
+    if candidates.is_empty() {
+        return Err(StartError::NotFound(format!(
+            "failed to locate command {:?}: no absolute directory in PATH {path:?}",
+            config.command
+        )));
+    }
+    let executable = Executable {
+        name: config.command.clone(),
+        candidates,
+    };
+    Ok(Command {
+        executable,
+        args: config.args.clone(),
+        env,
+        cwd,
+        create_cwd: false,
+    })
+}
+
+/// The working directory, and whether it lies outside the task's own directories and must be granted.
+fn work_dir(
+    config: &Config,
+    operator: &Operator,
+    layout: &Layout,
+) -> Result<(PathBuf, bool), StartError> {
+    let Some(given) = &config.work_dir else {
+        return Ok((layout.inside.clone(), false));
+    };
+    let path = lower::clean(&layout.inside.join(given));
+    let outside = layout.own(&path).is_none();
+    if outside && !operator.unveil_by_task {
+        return Err(lower::value(
+            "work_dir",
+            "task set work_dir outside sandbox but driver config does not allow this",
+        ));
+    }
+    Ok((path, outside))
+}
+
+fn grants(
+    given: Given<'_>,
+    config: &Config,
+    operator: &Operator,
+    layout: &Layout,
+    work_dir: bool,
+) -> Result<Grants, StartError> {
+    let entries = operator
+        .unveil_paths
+        .iter()
+        .map(|entry| ("unveil_paths", entry))
+        .chain(config.unveil.iter().map(|entry| ("unveil", entry)));
+    let mut grants = entries
+        .map(|(option, entry)| grant(given, option, entry, layout))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(path) = config.work_dir.as_ref().filter(|_| work_dir) {
+        let entry = Entry::parse(&format!("rwxc:{path}"))
+            .map_err(|message| lower::value("work_dir", message))?;
+        grants.push(grant(given, "work_dir", &entry, layout)?);
+    }
+    Ok(Grants(joined(grants)))
+}
+
+fn grant(
+    given: Given<'_>,
+    option: &'static str,
+    entry: &Entry,
+    layout: &Layout,
+) -> Result<Grant, StartError> {
+    let path = lower::clean(&layout.inside.join(&entry.path));
+    let hidden = given.hidden.iter().find(|hidden| path.starts_with(hidden));
+    match hidden.filter(|_| layout.own(&path).is_none()) {
+        Some(hidden) => Err(lower::value(
+            option,
+            format!(
+                "unveil entry {:?} lies in {}, which no task may see",
+                entry.text,
+                hidden.display()
+            ),
+        )),
+        None => Ok(Grant {
+            path,
+            access: entry.access,
+            writes: entry.writes(),
+        }),
+    }
+}
+
+/// One grant for each path, in the order of the first.
+fn joined(grants: Vec<Grant>) -> Vec<Grant> {
+    let mut joined: Vec<Grant> = Vec::new();
+    for grant in grants {
+        match joined.iter_mut().find(|known| known.path == grant.path) {
+            Some(known) => {
+                known.access |= grant.access;
+                known.writes |= grant.writes;
+            }
+            None => joined.push(grant),
+        }
+    }
+    joined
+}

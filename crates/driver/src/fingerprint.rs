@@ -1,0 +1,61 @@
+//! Whether this host can run a driver.
+use std::collections::BTreeMap;
+
+use crate::api::{Attribute, Fingerprint, Health, Operator};
+use crate::exec2;
+
+pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
+    let without = |health, description: &str| Fingerprint {
+        health,
+        description: description.to_owned(),
+        attributes: BTreeMap::new(),
+    };
+    if !rustix::process::geteuid().is_root() {
+        return without(Health::Undetected, "Driver must run as root");
+    }
+    if cgroup::Host::detect().is_err() {
+        return without(Health::Unhealthy, "Failed to discover cgroup mount point");
+    }
+    match operator {
+        Operator::Exec(_) => exec(),
+        Operator::Exec2(operator) => match sandbox::landlock::abi() {
+            Some(abi) => exec2(operator, abi),
+            None => without(Health::Unhealthy, NO_LANDLOCK),
+        },
+    }
+}
+
+/// With the way out.
+pub(crate) const NO_LANDLOCK: &str = "landlock not available: it needs Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK, and landlock in the kernel's lsm= list";
+
+fn exec() -> Fingerprint {
+    Fingerprint {
+        health: Health::Healthy,
+        // `client.chroot_env` does not reach a driver that makes its root itself: an operator who set it must know.
+        description: "Healthy (chroot_env is this plugin's own option; the client's is not used)"
+            .to_owned(),
+        attributes: BTreeMap::from([("driver.exec".to_owned(), Attribute::Bool(true))]),
+    }
+}
+
+fn exec2(operator: &exec2::Operator, abi: u32) -> Fingerprint {
+    let attributes = [
+        (
+            "driver.exec2.unveil.defaults",
+            Attribute::Bool(operator.unveil_defaults),
+        ),
+        (
+            "driver.exec2.unveil.tasks",
+            Attribute::Bool(operator.unveil_by_task),
+        ),
+        ("driver.exec2.landlock.abi", Attribute::Int(abi.into())),
+    ];
+    Fingerprint {
+        health: Health::Healthy,
+        description: "Healthy".to_owned(),
+        attributes: attributes
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect(),
+    }
+}

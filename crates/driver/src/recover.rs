@@ -1,0 +1,33 @@
+//! Finding a task again in a new process, from nothing but the bytes of its handle.
+use shim::Found;
+
+use crate::api::{Driver, RecoverError, Task};
+use crate::handle::{self, Handle, Process};
+
+impl Driver {
+    /// Finds a task again from nothing but the bytes of its handle, also one that has ended meanwhile.
+    ///
+    /// # Errors
+    /// When the bytes are strange, or when nothing of the task is left; nothing is touched then.
+    pub fn recover(&self, handle: &[u8]) -> Result<Task, RecoverError> {
+        let handle = Handle::from_bytes(handle, self.kind()).map_err(RecoverError::Handle)?;
+        let gone = |reason: &str| RecoverError::Gone {
+            id: handle.id.clone(),
+            reason: reason.to_owned(),
+        };
+        if handle.boot_id != handle::boot_id() {
+            return Err(gone("the host was rebooted"));
+        }
+        if handle.state.symlink_metadata().is_err() {
+            return Err(gone("its state directory does not exist"));
+        }
+        match shim::attach(&handle.state)? {
+            Found::Alive(_, running) if Process::from(&running) != handle.process => {
+                Err(gone("its state directory is another process's"))
+            }
+            // With pid_mode host its task may live on; with or without it, `wait` tells the end.
+            Found::Lost => Ok(Task::lost(handle)),
+            Found::Alive(..) | Found::Ended(_) => Ok(Task::new(handle, None)),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The start of a task. Each act registers its undoing before it is done; a failed start leaves nothing.
+use std::error::Error;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use cgroup::{Cgroup, Paths};
+use rustix::fs::{Mode, OFlags};
+use sandbox::Spec;
+use shim::{Found, Launch, Lifetime, SpawnError};
+
+use crate::api::{Driver, Kind, StartError, Task};
+use crate::handle::{Handle, Started};
+use crate::stats::{self, Sample};
+use crate::task_config::TaskConfig;
+use crate::{exec, exec2, fingerprint, given_cgroup, limits, lower, state_dir};
+
+/// How long what a crashed predecessor left in the cgroup may take to die.
+const EMPTYING: Duration = Duration::from_secs(10);
+
+impl Driver {
+    /// Starts a task; returns once its command has been executed. Applies limits, empties its cgroup first.
+    ///
+    /// # Errors
+    /// Nothing is left of it then: no process, no directory, no cgroup, no waiting log reader.
+    pub fn start(&self, task: &TaskConfig) -> Result<Task, StartError> {
+        let started = self.attempt(task);
+        if started.is_err() {
+            release_reader(&task.stdout_path);
+            release_reader(&task.stderr_path);
+        }
+        started
+    }
+
+    fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
+        let spec = self.lower(task)?;
+        self.check_host(task, &spec)?;
+        let state = self.claim_state(task)?;
+        let given = given_cgroup::find(task)?;
+        let mut undo = Undo {
+            state: &state,
+            made: &given.made,
+            armed: true,
+        };
+        let cgroup =
+            Cgroup::create(&given.paths).map_err(|error| host("make the task's cgroup", error))?;
+        cgroup.empty(EMPTYING).map_err(|error| {
+            host(
+                "empty the task's cgroup of what an earlier start left in it",
+                error,
+            )
+        })?;
+        let limits = limits::limits(self.kind(), &task.resources, self.0.place.compute);
+        let refused = cgroup
+            .apply(&limits)
+            .map_err(|error| host("limit the task's cgroup", error))?;
+        let baseline = stats::cpu(&cgroup.stats().unwrap_or_default());
+        let title = title(task);
+        let launch = Launch {
+            spec: &spec,
+            cgroup: &given.paths,
+            state: &state,
+            lifetime: self.0.place.lifetime,
+            title: &title,
+        };
+        let (shim, running) = shim::spawn(&launch).map_err(spawn_error)?;
+        undo.armed = false;
+        let started = Started {
+            kind: self.kind(),
+            id: task.id.clone(),
+            name: task.name.clone(),
+            state: state.clone(),
+            cgroup: given.paths.clone(),
+            made: given.made.clone(),
+            baseline,
+            compute: self.0.place.compute,
+            env: spec.command.env.clone(),
+            cwd: spec.command.cwd.clone(),
+            refusals: refused
+                .iter()
+                .map(|refusal| format!("{}: {}", refusal.file, refusal.reason))
+                .collect(),
+        };
+        let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(shim);
+        Ok(Task::new(Handle::new(started, &running), lifeline))
+    }
+
+    /// What can only be told on the host itself.
+    fn check_host(&self, task: &TaskConfig, spec: &Spec) -> Result<(), StartError> {
+        if !rustix::process::geteuid().is_root() {
+            return Err(host("start a task", "driver must run as root"));
+        }
+        match self.kind() {
+            Kind::Exec => exec::shared::redirect(&lower::directories(task)?).map_err(|error| {
+                host(
+                    "bring what lies in the task directory's alloc to the shared directory",
+                    error,
+                )
+            }),
+            Kind::Exec2 if sandbox::landlock::abi().is_none() => {
+                Err(host("confine the task", fingerprint::NO_LANDLOCK))
+            }
+            Kind::Exec2 => exec2::reach::check(spec),
+        }
+    }
+
+    /// The shim's directory for this task, with no trace of an ended predecessor of the same id.
+    fn claim_state(&self, task: &TaskConfig) -> Result<PathBuf, StartError> {
+        let place = &self.0.place.state_dir;
+        make_state_place(place).map_err(|error| {
+            host(
+                format!("make the state directory {}", place.display()),
+                error,
+            )
+        })?;
+        let state = state_dir::of(place, &task.id);
+        if state.symlink_metadata().is_err() {
+            return Ok(state);
+        }
+        let act = || format!("look at the state directory {}", state.display());
+        if let Found::Alive(..) = shim::attach(&state).map_err(|error| host(act(), error))? {
+            return Err(host(
+                format!("task with ID {:?} already started", task.id),
+                format!("its shim answers in {}", state.display()),
+            ));
+        }
+        shim::forget(&state).map_err(|error| host(act(), error))?;
+        Ok(state)
+    }
+}
+
+impl Task {
+    pub(crate) fn new(handle: Handle, lifeline: Option<shim::Shim>) -> Task {
+        let sample = Sample {
+            at: handle.started_at,
+            cpu: handle.baseline,
+        };
+        Task {
+            handle,
+            _lifeline: lifeline,
+            ended: Mutex::new(None),
+            sample: Mutex::new(sample),
+        }
+    }
+}
+
+/// Its parents may hold what tasks can see; itself only root enters.
+fn make_state_place(place: &Path) -> std::io::Result<()> {
+    if let Some(parent) = place.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(place)
+}
+
+/// What a failed start takes back. The shim leaves nothing of its own when it does not start.
+struct Undo<'a> {
+    state: &'a Path,
+    made: &'a Paths,
+    armed: bool,
+}
+
+impl Drop for Undo<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            // The error that led here is the one to tell.
+            let _ = shim::forget(self.state);
+            let _ = Cgroup::at(self.made).remove();
+        }
+    }
+}
+
+/// A failure of the host or the sandbox.
+pub(crate) fn host(
+    act: impl Into<String>,
+    source: impl Into<Box<dyn Error + Send + Sync>>,
+) -> StartError {
+    StartError::Host {
+        act: act.into(),
+        source: source.into(),
+    }
+}
+
+fn spawn_error(error: SpawnError) -> StartError {
+    match error {
+        SpawnError::NotFound(message) => StartError::NotFound(message),
+        SpawnError::NotExecutable(message) => StartError::NotExecutable(message),
+        other => host("start the task", other),
+    }
+}
+
+/// For ps(1): eight characters of the allocation, as Nomad shows them, and the task.
+fn title(task: &TaskConfig) -> String {
+    let alloc: String = task.alloc_id.chars().take(8).collect();
+    format!("{alloc}/{}", task.name)
+}
+
+/// Nomad's log reader waits seconds for a first writer before it lets the task be stopped.
+fn release_reader(path: &Path) {
+    if path
+        .symlink_metadata()
+        .is_ok_and(|metadata| metadata.file_type().is_fifo())
+    {
+        let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // Without a reader it fails, and nobody waits.
+        drop(rustix::fs::open(path, flags, Mode::empty()));
+    }
+}

@@ -1,0 +1,89 @@
+//! One file for each command.
+mod progress;
+mod run;
+mod validate;
+
+use std::ffi::OsString;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser};
+use client::exit;
+
+use crate::cli::{Cli, Command, Job};
+use crate::failure::Failure;
+use crate::report::{self, Style};
+use crate::{argv, terminal};
+
+/// A job file, read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobFile {
+    /// Its name in messages.
+    pub(crate) name: String,
+    /// What it holds.
+    pub(crate) text: String,
+}
+
+/// Runs what the arguments ask for.
+pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
+    match Cli::try_parse_from(argv::normalise(&Cli::command(), arguments)) {
+        Ok(cli) => ExitCode::from(perform(&cli)),
+        Err(error) => ExitCode::from(usage(&error)),
+    }
+}
+
+/// Help and version were asked for and are fine; anything else is a mistake, which is 1 here and not clap's 2.
+fn usage(error: &clap::Error) -> u8 {
+    let _ = error.print();
+    if error.use_stderr() { exit::INVALID } else { 0 }
+}
+
+fn perform(cli: &Cli) -> u8 {
+    let done = match &cli.command {
+        Command::Run(run) | Command::Job(Job::Run(run)) => run::run(run, &cli.global),
+        Command::Validate(validate) | Command::Job(Job::Validate(validate)) => {
+            validate::run(validate, &cli.global)
+        }
+        Command::Version => version(),
+    };
+    done.unwrap_or_else(|failure| {
+        terminal::say(&report::failure(
+            &failure,
+            Style::suitable(cli.global.no_color),
+        ));
+        failure.exit_code()
+    })
+}
+
+fn version() -> Result<u8, Failure> {
+    writeln!(std::io::stdout(), "encamp {}", env!("CARGO_PKG_VERSION"))?;
+    Ok(0)
+}
+
+/// Reads and parses a job file; `-` is standard input.
+fn read_job(path: &Path) -> Result<(JobFile, jobspec::Job), Failure> {
+    let text = read(path).map_err(|source| Failure::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    let name = if path == Path::new("-") {
+        "<stdin>".to_owned()
+    } else {
+        path.display().to_string()
+    };
+    let file = JobFile { name, text };
+    match jobspec::parse(&file.name, &file.text) {
+        Ok(job) => Ok((file, job)),
+        Err(mistakes) => Err(Failure::Parse { file, mistakes }),
+    }
+}
+
+fn read(path: &Path) -> std::io::Result<String> {
+    if path != Path::new("-") {
+        return std::fs::read_to_string(path);
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    Ok(text)
+}

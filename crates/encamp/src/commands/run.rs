@@ -1,0 +1,39 @@
+//! `encamp run`: a job in the foreground.
+use std::os::fd::AsFd;
+
+use client::{Keep, Output, Restarting, Settings};
+
+use crate::cli::{Global, Run};
+use crate::commands::progress::Progress;
+use crate::commands::read_job;
+use crate::failure::Failure;
+
+pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
+    let (file, job) = read_job(&run.file)?;
+    let output = Output {
+        stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
+        stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
+    };
+    let mut progress = Progress::new(&job, global.quiet);
+    let ended = client::run(&job, &settings(run, global), output, &mut |event| {
+        progress.tell(&event)
+    });
+    ended.map_err(|source| Failure::Client { file, source })
+}
+
+fn settings(run: &Run, global: &Global) -> Settings {
+    Settings {
+        data_dir: global.data_dir.clone(),
+        run_dir: global.run_dir.clone(),
+        keep: match (run.rm, run.keep) {
+            (true, _) => Keep::Never,
+            (false, true) => Keep::Always,
+            (false, false) => Keep::Failed,
+        },
+        restart: if run.no_restart {
+            Restarting::Never
+        } else {
+            Restarting::AsTheJobSays
+        },
+    }
+}

@@ -1,0 +1,49 @@
+//! Why a command failed, with its exit code.
+use std::path::PathBuf;
+
+use client::exit;
+
+use crate::commands::JobFile;
+
+/// Everything that ends a command but the task's own end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The job file cannot be read.
+    #[error("cannot read the job file {}", path.display())]
+    Read {
+        /// As it was given.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The job file is wrong.
+    #[error("the job file is wrong")]
+    Parse {
+        /// The file.
+        file: JobFile,
+        /// What is wrong in it.
+        mistakes: Vec<jobspec::Diagnostic>,
+    },
+    /// The job cannot be run.
+    #[error("{source}")]
+    Client {
+        /// The file.
+        file: JobFile,
+        /// Why.
+        source: client::Error,
+    },
+    /// Our own standard output or error cannot be used.
+    #[error("cannot use the standard output")]
+    Output(#[from] std::io::Error),
+}
+
+impl Failure {
+    /// As `encamp run --help` has them.
+    pub(crate) fn exit_code(&self) -> u8 {
+        match self {
+            Failure::Read { .. } | Failure::Parse { .. } => exit::INVALID,
+            Failure::Client { source, .. } => source.exit_code(),
+            Failure::Output(_) => exit::HOST,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Standard error as encamp uses it. Whoever closed it wants no words, so a failed write is no error.
+use std::io::{IsTerminal, Write};
+
+/// Writes text as it is, in one piece.
+pub(crate) fn say(text: &str) {
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Whether messages may be drawn: a person reads them.
+pub(crate) fn is_interactive() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Whether colours are wanted there.
+pub(crate) fn has_color(no_color: bool) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    is_interactive() && !no_color && !set("NO_COLOR") && !set("NOMAD_CLI_NO_COLOR")
+}

@@ -1,0 +1,137 @@
+//! The file and its `job` block.
+
+use std::collections::BTreeMap;
+
+use hcl_edit::structure::{Block, Body};
+
+use super::group::{self, Inherited};
+use super::{maps, name, only_one};
+use crate::codes::*;
+use crate::diagnostic::Diagnostic;
+use crate::fields::{Fields, header, title};
+use crate::report::{Report, Reported};
+use crate::schema::{FILE, JOB};
+use crate::suggest::nearest;
+use crate::{Group, Job, JobType, Spanned};
+
+/// Reads the one job of a file.
+pub(crate) fn file(body: &Body, length: usize, report: &mut Report<'_>) -> Result<Job, Reported> {
+    let fields = Fields::of(body, length..length, &FILE, report);
+    let Some(block) = fields.block("job") else {
+        let detail = "A job file has exactly one job block: job \"example\" { … }.";
+        let missing = Diagnostic::new(MISSING_BLOCK, length..length, detail);
+        return Err(report.add(missing.summary("Missing job block")));
+    };
+    report.inside(title(block), |report| job(block, report))
+}
+
+fn job(block: &Block, report: &mut Report<'_>) -> Result<Job, Reported> {
+    let id = id(block, report);
+    let fields = Fields::of(&block.body, header(block), &JOB, report);
+    let kind = kind(&fields, report);
+    let name = fields.text("name", report);
+    let region = or(fields.text("region", report), "global");
+    let namespace = or(fields.text("namespace", report), "default");
+    let datacenters = datacenters(&fields, report);
+    let meta = maps::meta(&fields, &BTreeMap::new(), report);
+    let inherited = Inherited {
+        // A wrong type has been reported; what is below it can be checked all the same.
+        kind: *kind.as_ref().unwrap_or(&JobType::Service),
+        meta: meta.clone().unwrap_or_default(),
+    };
+    let groups = groups(&fields, block, &inherited, report);
+    let id = id?;
+    Ok(Job {
+        name: or(name, &id)?,
+        id,
+        kind: kind?,
+        region: region?,
+        namespace: namespace?,
+        datacenters: datacenters?,
+        meta: meta?,
+        groups: groups?,
+    })
+}
+
+fn id(block: &Block, report: &mut Report<'_>) -> Result<String, Reported> {
+    let Spanned { value, span } = name(block, report)?;
+    if value.contains(' ') {
+        let detail = "The id of a job must not contain a space.";
+        return Err(report.error(INVALID_NAME, span, detail));
+    }
+    Ok(value)
+}
+
+/// An empty text is as good as none, as in Nomad.
+fn or(text: Result<Option<Spanned<String>>, Reported>, default: &str) -> Result<String, Reported> {
+    let given = text?.map(|text| text.value).filter(|text| !text.is_empty());
+    Ok(given.unwrap_or_else(|| default.to_owned()))
+}
+
+fn kind(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<JobType, Reported> {
+    let Some(text) = fields.text("type", report)? else {
+        return Ok(JobType::Service);
+    };
+    Ok(match text.value.as_str() {
+        "service" => JobType::Service,
+        "batch" => JobType::Batch,
+        "system" => JobType::System,
+        "sysbatch" => JobType::Sysbatch,
+        other => {
+            let detail = format!(
+                "\"{other}\" is no job type; there are service, batch, system and sysbatch."
+            );
+            let mut invalid = Diagnostic::new(INVALID_JOB_TYPE, text.span, detail);
+            let near = nearest(other, ["service", "batch", "system", "sysbatch"]);
+            invalid.fix = near.map(|kind| format!("\"{kind}\""));
+            return Err(report.add(invalid));
+        }
+    })
+}
+
+fn datacenters(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<Vec<String>, Reported> {
+    let Some(given) = fields.texts("datacenters", report)? else {
+        return Ok(vec!["*".to_owned()]);
+    };
+    let problem = if given.value.is_empty() {
+        "The list must not be empty; leave it out to mean every datacenter."
+    } else if given.value.iter().any(String::is_empty) {
+        "A datacenter must not be empty."
+    } else {
+        return Ok(given.value);
+    };
+    Err(report.error_at(INVALID_DATACENTERS, &given, problem))
+}
+
+/// Reads groups, and tasks without one, which become groups of their own.
+fn groups(
+    fields: &Fields<'_>,
+    job: &Block,
+    inherited: &Inherited,
+    report: &mut Report<'_>,
+) -> Result<Vec<Group>, Reported> {
+    let is_map = |block: &Block| block.ident.as_str() == "meta";
+    let blocks: Vec<&Block> = fields
+        .blocks()
+        .iter()
+        .copied()
+        .filter(|block| !is_map(block))
+        .collect();
+    if blocks.is_empty() {
+        let detail = "A job needs a group with a task in it.";
+        let missing =
+            Diagnostic::new(MISSING_BLOCK, header(job), detail).summary("Missing group block");
+        return Err(report.add(missing));
+    }
+    only_one(&blocks, "group", report);
+    let groups: Vec<_> = blocks
+        .into_iter()
+        .map(|block| match block.ident.as_str() {
+            "group" => report.inside(title(block), |report| {
+                group::group(block, inherited, report)
+            }),
+            _ => group::of_task(block, inherited, report),
+        })
+        .collect();
+    groups.into_iter().collect()
+}

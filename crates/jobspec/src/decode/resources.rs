@@ -1,0 +1,90 @@
+//! `resources`.
+
+use hcl_edit::structure::Block;
+
+use super::no_labels;
+use crate::codes::*;
+use crate::fields::{Fields, header};
+use crate::report::{Report, Reported};
+use crate::schema::RESOURCES;
+use crate::{Resources, Spanned};
+
+const MIN_CPU: u64 = 1;
+const MIN_MEMORY: u64 = 10;
+/// More MHz than any machine has; keeps what is calculated from it far from overflowing.
+const MAX_CPU: u64 = 1 << 32;
+/// As many MB as 64 bits can count in bytes.
+const MAX_MEMORY: u64 = i64::MAX as u64 >> 20;
+const DEFAULT_CPU: u64 = 100;
+const DEFAULT_MEMORY: u64 = 300;
+
+/// Reads `resources`, or takes Nomad's defaults.
+pub(crate) fn resources(
+    block: Option<&Block>,
+    report: &mut Report<'_>,
+) -> Result<Resources, Reported> {
+    match block {
+        None => Ok(Resources {
+            cpu: DEFAULT_CPU,
+            memory: DEFAULT_MEMORY,
+            memory_max: 0,
+        }),
+        Some(block) => report.inside("resources".to_owned(), |report| read(block, report)),
+    }
+}
+
+fn read(block: &Block, report: &mut Report<'_>) -> Result<Resources, Reported> {
+    no_labels(block, report);
+    let fields = Fields::of(&block.body, header(block), &RESOURCES, report);
+    let cpu = amount(&fields, "cpu", MIN_CPU..=MAX_CPU, report);
+    let memory = amount(&fields, "memory", MIN_MEMORY..=MAX_MEMORY, report);
+    let memory_max = fields.integer("memory_max", report);
+    let (cpu, memory) = (
+        cpu?.unwrap_or(DEFAULT_CPU),
+        memory?.unwrap_or(DEFAULT_MEMORY),
+    );
+    Ok(Resources {
+        cpu,
+        memory,
+        memory_max: match memory_max? {
+            None => 0,
+            Some(given) => most(&given, memory, report)?,
+        },
+    })
+}
+
+fn amount(
+    fields: &Fields<'_>,
+    name: &str,
+    range: std::ops::RangeInclusive<u64>,
+    report: &mut Report<'_>,
+) -> Result<Option<u64>, Reported> {
+    let Some(given) = fields.integer(name, report)? else {
+        return Ok(None);
+    };
+    match u64::try_from(given.value) {
+        Ok(amount) if range.contains(&amount) => Ok(Some(amount)),
+        _ => {
+            let detail = format!(
+                "\"{name}\" must be from {} to {}.",
+                range.start(),
+                range.end()
+            );
+            Err(report.error_at(OUT_OF_RANGE, &given, detail))
+        }
+    }
+}
+
+fn most(given: &Spanned<i64>, memory: u64, report: &mut Report<'_>) -> Result<i64, Reported> {
+    match u64::try_from(given.value) {
+        Ok(0) => Ok(0),
+        Err(_) if given.value == -1 => Ok(-1),
+        Ok(most) if (memory..=MAX_MEMORY).contains(&most) => Ok(given.value),
+        _ => {
+            let detail = format!(
+                "\"memory_max\" must be from \"memory\" ({memory}) to {MAX_MEMORY}, or 0 for none, or -1 for no limit."
+            );
+            Err(report.error_at(OUT_OF_RANGE, given, detail))
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! `task`.
+
+use std::time::Duration;
+
+use hcl_edit::structure::Block;
+
+use super::group::Inherited;
+use super::restart::Policy;
+use super::{config, maps, name, resources};
+use crate::codes::*;
+use crate::fields::{Fields, header};
+use crate::report::{Report, Reported};
+use crate::schema::TASK;
+use crate::{Spanned, Task};
+
+/// Leaves room in a file name of 255 bytes for what is put before and behind a task's name.
+const MAX_NAME: usize = 128;
+const DEFAULT_KILL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reads a task.
+pub(crate) fn task(
+    block: &Block,
+    group: &Inherited,
+    restart: &Policy,
+    report: &mut Report<'_>,
+) -> Result<Task, Reported> {
+    let name = task_name(block, report);
+    let fields = Fields::of(&block.body, header(block), &TASK, report);
+    let driver = fields
+        .required_text("driver", report)
+        .and_then(|driver| not_empty(driver, report));
+    let user = fields.text("user", report);
+    let config = config::config(fields.block("config"), header(block), report);
+    let env = maps::env(&fields, report);
+    let meta = maps::meta(&fields, &group.meta, report);
+    let resources = resources::resources(fields.block("resources"), report);
+    let restart = Policy::of(fields.block("restart"), restart, group.kind, report);
+    let kill_signal = fields.text("kill_signal", report);
+    let kill_timeout = fields.duration("kill_timeout", report);
+    Ok(Task {
+        name: name?,
+        span: header(block),
+        driver: driver?,
+        user: given(user?),
+        config: config?,
+        env: env?,
+        meta: meta?,
+        resources: resources?,
+        restart: restart?.complete(group.kind),
+        kill_signal: given(kill_signal?),
+        kill_timeout: kill_timeout?.map_or(DEFAULT_KILL_TIMEOUT, |timeout| timeout.value),
+    })
+}
+
+/// An empty text is as good as none, as in Nomad.
+fn given(text: Option<Spanned<String>>) -> Option<Spanned<String>> {
+    text.filter(|text| !text.value.is_empty())
+}
+
+fn not_empty(
+    driver: Spanned<String>,
+    report: &mut Report<'_>,
+) -> Result<Spanned<String>, Reported> {
+    if driver.value.is_empty() {
+        let detail = "The argument \"driver\" must not be empty.";
+        return Err(report.error_at(MISSING_ARGUMENT, &driver, detail));
+    }
+    Ok(driver)
+}
+
+/// A task's name is the name of its directory, beside the shared one.
+fn task_name(block: &Block, report: &mut Report<'_>) -> Result<String, Reported> {
+    let name = name(block, report)?;
+    let problem = match name.value.as_str() {
+        "alloc" => {
+            "A task must not be called \"alloc\": that is the directory all tasks share.".to_owned()
+        }
+        "." | ".." => "The name of a task must be the name of a directory.".to_owned(),
+        text if text.contains('/') => "The name of a task must not contain \"/\".".to_owned(),
+        text if text.contains(char::is_control) => {
+            "The name of a task must not contain a newline or another control character.".to_owned()
+        }
+        text if text.len() > MAX_NAME => {
+            format!("The name of a task may have {MAX_NAME} bytes at most.")
+        }
+        _ => return Ok(name.value),
+    };
+    Err(report.error_at(INVALID_NAME, &name, problem))
+}

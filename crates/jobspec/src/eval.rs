@@ -1,0 +1,204 @@
+//! Expressions to values.
+//!
+//! Everything is evaluated, also beside a mistake, so that all mistakes of an expression come to light at once.
+
+use hcl_edit::expr::{Expression, Object, ObjectKey, Traversal, TraversalOperator};
+use hcl_edit::template::{Directive, Element, HeredocTemplate};
+
+use crate::codes::*;
+use crate::diagnostic::Diagnostic;
+use crate::report::{Report, Reported};
+use crate::syntax::MULTI_LINE_DETAIL;
+use crate::{Span, Value, convert, heredoc, operators};
+
+/// The place of anything that the parser made.
+pub(crate) fn span(of: &impl hcl_edit::Span) -> Span {
+    of.span().unwrap_or_default()
+}
+
+/// Evaluates an expression.
+pub(crate) fn evaluate(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
+    match expr {
+        Expression::Null(_) => Ok(Value::Null),
+        Expression::Bool(bool) => Ok(Value::Bool(**bool)),
+        Expression::Number(_) => number(&span(expr), report),
+        Expression::String(text) => string(text, &span(expr), report),
+        Expression::HeredocTemplate(heredoc) => heredoc_text(heredoc, &span(expr), report),
+        Expression::StringTemplate(template) => Err(elements(template.iter(), report)),
+        Expression::Array(array) => {
+            let items: Vec<_> = array.iter().map(|item| evaluate(item, report)).collect();
+            items.into_iter().collect::<Result<_, _>>().map(Value::List)
+        }
+        Expression::Object(items) => object(items, report),
+        Expression::Parenthesis(inner) => evaluate(inner.inner(), report),
+        Expression::UnaryOp(operation) => operators::unary(operation, report),
+        Expression::BinaryOp(operation) => operators::binary(operation, report),
+        Expression::Conditional(conditional) => operators::conditional(conditional, report),
+        Expression::Variable(_)
+        | Expression::Traversal(_)
+        | Expression::FuncCall(_)
+        | Expression::ForExpr(_) => Err(unsupported(expr, report)),
+    }
+}
+
+fn number(span: &Span, report: &mut Report<'_>) -> Result<Value, Reported> {
+    let written = report.source(span);
+    // Between the sign and the digits space and comments may stand.
+    let gap = written.rfind(|c: char| c.is_whitespace() || c == '/');
+    let digits = written[gap.map_or(0, |at| at + 1)..].trim_start_matches('-');
+    let sign = if written.starts_with('-') { -1.0 } else { 1.0 };
+    match convert::exact(digits) {
+        Some(number) => Ok(Value::Number(sign * number + 0.0)),
+        None => {
+            let detail =
+                "This number has more digits than can be kept. If it is text, write it in quotes.";
+            let fix = format!("\"{written}\"");
+            Err(report.add(Diagnostic::new(INEXACT_NUMBER, span.clone(), detail).fix(fix)))
+        }
+    }
+}
+
+fn string(text: &str, span: &Span, report: &mut Report<'_>) -> Result<Value, Reported> {
+    if report.source(span).contains('\n') {
+        return Err(report.error(MULTI_LINE_STRING, span.clone(), MULTI_LINE_DETAIL));
+    }
+    without_nul(text.to_owned(), span, report)
+}
+
+/// No path, argument, name or variable can hold a NUL: it would end there.
+fn without_nul(text: String, span: &Span, report: &mut Report<'_>) -> Result<Value, Reported> {
+    if text.contains('\0') {
+        let detail = "A string must not contain the character NUL.";
+        return Err(report.error(NUL_IN_STRING, span.clone(), detail));
+    }
+    Ok(Value::String(text))
+}
+
+fn heredoc_text(
+    heredoc: &HeredocTemplate,
+    whole: &Span,
+    report: &mut Report<'_>,
+) -> Result<Value, Reported> {
+    if !heredoc.template.iter().all(Element::is_literal) {
+        return Err(elements(heredoc.template.iter(), report));
+    }
+    let raw = report.source(&span(&heredoc.template));
+    let indented = report.source(whole).starts_with("<<-");
+    without_nul(heredoc::value(raw, indented), whole, report)
+}
+
+/// Reports each interpolation and each directive of a template.
+fn elements<'a>(elements: impl Iterator<Item = &'a Element>, report: &mut Report<'_>) -> Reported {
+    for element in elements {
+        let span = span(element);
+        let what = match element {
+            Element::Literal(_) => continue,
+            Element::Interpolation(_) => {
+                format!("The interpolation {}", shown(report.source(&span)))
+            }
+            Element::Directive(directive) => {
+                let name = match **directive {
+                    Directive::If(_) => "if",
+                    Directive::For(_) => "for",
+                };
+                format!("The template directive %{{ {name} … }}")
+            }
+        };
+        report.error(
+            NOT_SUPPORTED_YET,
+            span,
+            format!("{what} is not supported yet."),
+        );
+    }
+    Reported
+}
+
+fn object(items: &Object, report: &mut Report<'_>) -> Result<Value, Reported> {
+    let mut values = std::collections::BTreeMap::new();
+    let mut result = Ok(());
+    for (key, item) in items {
+        let name = object_key(key, report);
+        let value = evaluate(item.expr(), report);
+        match (name, value) {
+            (Ok(name), Ok(value)) => {
+                if values.contains_key(&name) {
+                    let detail =
+                        format!("The key \"{name}\" was already set. Each may be set only once.");
+                    result = Err(report.error(DUPLICATE_ARGUMENT, span(key), detail));
+                }
+                values.insert(name, value);
+            }
+            _ => result = Err(Reported),
+        }
+    }
+    result.map(|()| Value::Object(values))
+}
+
+fn object_key(key: &ObjectKey, report: &mut Report<'_>) -> Result<String, Reported> {
+    let expr = match key {
+        ObjectKey::Ident(name) => return Ok(name.as_str().to_owned()),
+        ObjectKey::Expression(expr) => expr,
+    };
+    if let Expression::Traversal(traversal) = expr {
+        let span = span(traversal.as_ref());
+        let written = report.source(&span);
+        let detail = format!("If the name {written} contains a period, write it in quotes.");
+        let fix = format!("\"{written}\"");
+        return Err(report.add(Diagnostic::new(INVALID_OBJECT_KEY, span, detail).fix(fix)));
+    }
+    let value = evaluate(expr, report)?;
+    convert::to_string(&value).ok_or_else(|| {
+        let detail = format!(
+            "A key must be a string, but this is {}.",
+            convert::type_name(&value)
+        );
+        report.error(INVALID_OBJECT_KEY, span(expr), detail)
+    })
+}
+
+/// Reports an expression that waits for variables and functions.
+fn unsupported(expr: &Expression, report: &mut Report<'_>) -> Reported {
+    let span = span(expr);
+    let written = shown(report.source(&span));
+    let what = match expr {
+        Expression::FuncCall(call) => format!("The function \"{}\"", call.name.name.as_str()),
+        Expression::ForExpr(_) => format!("The for expression {written}"),
+        Expression::Traversal(traversal) if has_splat(traversal) => {
+            format!("The splat expression {written}")
+        }
+        Expression::Traversal(traversal) if !traversal.expr.is_variable() => {
+            format!("The expression {written}")
+        }
+        _ => format!("The reference {written}"),
+    };
+    let mut detail = format!("{what} is not supported yet.");
+    let mut fix = None;
+    if let Expression::Variable(name) = expr {
+        detail += " If it is text, write it in quotes.";
+        fix = Some(format!("\"{}\"", name.as_str()));
+    }
+    let mut diagnostic = Diagnostic::new(NOT_SUPPORTED_YET, span, detail);
+    diagnostic.fix = fix;
+    report.add(diagnostic)
+}
+
+fn has_splat(traversal: &Traversal) -> bool {
+    let splat = |operator: &TraversalOperator| {
+        matches!(
+            operator,
+            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_)
+        )
+    };
+    traversal.operators.iter().any(|operator| splat(operator))
+}
+
+/// An expression as it is shown in a message: one short line.
+fn shown(written: &str) -> String {
+    let line = written.lines().next().unwrap_or_default();
+    let short: String = line.chars().take(60).collect();
+    if short.len() == written.len() {
+        short
+    } else {
+        short + "…"
+    }
+}

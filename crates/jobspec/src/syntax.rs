@@ -1,0 +1,45 @@
+//! Text to syntax tree.
+
+use std::borrow::Cow;
+
+use hcl_edit::parser;
+use hcl_edit::structure::Body;
+
+use crate::codes::*;
+use crate::complaint;
+use crate::diagnostic::Diagnostic;
+
+/// More than any job file, and little enough to answer for in time and memory.
+const MAX_BYTES: usize = 8 << 20;
+
+/// Parses a whole file.
+pub(crate) fn parse(text: &str) -> Result<Body, Box<Diagnostic>> {
+    if text.len() > MAX_BYTES {
+        let detail = format!("A job file may have {} MiB at most.", MAX_BYTES >> 20);
+        return Err(Box::new(Diagnostic::new(FILE_TOO_LARGE, 0..0, detail)));
+    }
+    let text = without_byte_order_mark(text);
+    // Nomad takes a file for JSON by this rule.
+    if text.trim_start_matches(' ').starts_with('{') {
+        let brace = text.len() - text.trim_start_matches(' ').len();
+        let detail = "Job files in JSON are not supported yet.";
+        return Err(Box::new(Diagnostic::new(
+            NOT_SUPPORTED_YET,
+            brace..brace + 1,
+            detail,
+        )));
+    }
+    parser::parse_body(&text).map_err(|error| Box::new(complaint::explain(&text, &error)))
+}
+
+/// Blanks a byte order mark out, so that all places stay the same.
+fn without_byte_order_mark(text: &str) -> Cow<'_, str> {
+    match text.strip_prefix('\u{feff}') {
+        Some(rest) => Cow::Owned(format!("   {rest}")),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// What is said of strings over several lines, whether the parser takes them or not.
+pub(crate) const MULTI_LINE_DETAIL: &str =
+    "A quoted string must end on its line. Write \\n for a newline, or use a heredoc (<<EOT).";

@@ -1,0 +1,10 @@
+﻿job "a" {
+  task "b" {
+    driver = "exec"
+    env {
+      A = <<EOT
+x
+EOT
+    }
+  }
+}

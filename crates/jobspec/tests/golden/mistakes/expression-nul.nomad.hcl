@@ -1,0 +1,11 @@
+job "example" {
+  type = "batch"
+
+  group "web" {
+    task "python" {
+      driver = "exec2"
+
+      user = "ro\u0000ot"
+    }
+  }
+}

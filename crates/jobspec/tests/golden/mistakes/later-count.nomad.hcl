@@ -1,0 +1,8 @@
+job "a" {
+  group "b" {
+    count = 3
+    task "c" {
+      driver = "exec"
+    }
+  }
+}

@@ -1,0 +1,15 @@
+job {
+  group {
+    task {
+      driver = "exec"
+      config "x" {
+      }
+      resources "y" {
+      }
+      env "z" {
+      }
+      restart "w" {
+      }
+    }
+  }
+}

@@ -1,0 +1,11 @@
+variable "a" {
+}
+variables {
+}
+locals {
+}
+job "a" {
+  task "b" {
+    driver = "exec"
+  }
+}

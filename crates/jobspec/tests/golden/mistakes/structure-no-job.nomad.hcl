@@ -1,0 +1,5 @@
+jobs "a" {
+}
+name = "x"
+foo {
+}

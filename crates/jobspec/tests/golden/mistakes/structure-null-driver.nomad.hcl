@@ -1,0 +1,8 @@
+job "a" {
+  task "c" {
+    driver = null
+  }
+  task "d" {
+    driver = ""
+  }
+}

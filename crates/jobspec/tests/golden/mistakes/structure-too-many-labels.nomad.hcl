@@ -1,0 +1,7 @@
+job "a" "b" {
+  group "c" "d" {
+    task "e" "f" "g" {
+      driver = "exec"
+    }
+  }
+}

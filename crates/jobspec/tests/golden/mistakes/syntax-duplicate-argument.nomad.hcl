@@ -1,0 +1,12 @@
+job "example" {
+  type = "batch"
+
+  group "web" {
+    task "python" {
+      driver = "exec2"
+
+      user = "a"
+      user = "b"
+    }
+  }
+}

@@ -1,0 +1,13 @@
+job "example" {
+  type = "batch"
+
+  group "web" {
+    task "python" {
+      driver = "exec2"
+
+      user =
+      env {
+      }
+    }
+  }
+}

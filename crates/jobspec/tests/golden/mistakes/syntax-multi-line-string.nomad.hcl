@@ -1,0 +1,15 @@
+job "example" {
+  type = "batch"
+
+  group "web" {
+    task "python" {
+      driver = "exec2"
+
+      config {
+        command = "/bin/sh"
+        args    = ["-c", "echo
+        hello"]
+      }
+    }
+  }
+}

@@ -1,0 +1,8 @@
+job "a" {
+  group "b" {
+    count = -1
+    task "c" {
+      driver = "exec"
+    }
+  }
+}

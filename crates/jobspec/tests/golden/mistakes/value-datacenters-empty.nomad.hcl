@@ -1,0 +1,6 @@
+job "a" {
+  datacenters = []
+  task "c" {
+    driver = "exec"
+  }
+}

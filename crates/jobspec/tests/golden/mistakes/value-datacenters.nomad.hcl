@@ -1,0 +1,6 @@
+job "a" {
+  datacenters = ["dc1", ""]
+  task "c" {
+    driver = "exec"
+  }
+}

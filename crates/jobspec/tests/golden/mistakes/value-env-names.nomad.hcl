@@ -1,0 +1,14 @@
+job "example" {
+  type = "batch"
+
+  group "web" {
+    task "python" {
+      driver = "exec2"
+
+      env = {
+        ""    = 1
+        "a=b" = 2
+      }
+    }
+  }
+}

@@ -1,0 +1,11 @@
+job "example" {
+  type = "bach"
+
+  group "web" {
+    task "python" {
+      driver = "exec2"
+
+      user = "x"
+    }
+  }
+}

@@ -1,0 +1,13 @@
+job "a" {
+  group "b" {
+    restart {
+      delay = "10m"
+    }
+    task "c" {
+      driver = "exec"
+      restart {
+        attempts = 4
+      }
+    }
+  }
+}

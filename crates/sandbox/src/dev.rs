@@ -1,0 +1,133 @@
+//! A minimal `/dev`: six nodes, the usual links, a devpts instance of its own, and what devices were asked for.
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid};
+
+use crate::spec::{Device, MountFlags};
+use crate::{Error, mounts};
+
+/// Name, major, minor (Documentation/admin-guide/devices.txt).
+const NODES: [(&str, u32, u32); 6] = [
+    ("null", 1, 3),
+    ("zero", 1, 5),
+    ("full", 1, 7),
+    ("random", 1, 8),
+    ("urandom", 1, 9),
+    ("tty", 5, 0),
+];
+const LINKS: [(&str, &str); 6] = [
+    ("fd", "/proc/self/fd"),
+    ("stdin", "/proc/self/fd/0"),
+    ("stdout", "/proc/self/fd/1"),
+    ("stderr", "/proc/self/fd/2"),
+    ("core", "/proc/kcore"),
+    ("ptmx", "pts/ptmx"),
+];
+const DIRECTORIES: [&str; 3] = ["pts", "shm", "mqueue"];
+
+/// The tmpfs with everything in it but devpts.
+pub(crate) fn tree(devices: &[Device], flags: MountFlags) -> Result<OwnedFd, Error> {
+    let dev = mounts::tmpfs(None, 0o755, flags)?;
+    for (name, major, minor) in NODES {
+        node(
+            &dev,
+            name,
+            FileType::CharacterDevice,
+            rustix::fs::makedev(major, minor),
+            0o666,
+        )
+        .map_err(|e| Error::path("make the device node", format!("/dev/{name}"), e))?;
+    }
+    for (name, target) in LINKS {
+        rustix::fs::symlinkat(target, &dev, name)
+            .map_err(|e| Error::path("make the link", format!("/dev/{name}"), e))?;
+    }
+    for name in DIRECTORIES {
+        rustix::fs::mkdirat(&dev, name, Mode::from_raw_mode(0o755))
+            .map_err(|e| Error::path("make directory", format!("/dev/{name}"), e))?;
+    }
+    for device in devices {
+        copy(&dev, device)?;
+    }
+    Ok(dev)
+}
+
+fn node(
+    dev: &OwnedFd,
+    name: &str,
+    kind: FileType,
+    number: u64,
+    mode: u32,
+) -> rustix::io::Result<()> {
+    rustix::fs::mknodat(dev, name, kind, Mode::from_raw_mode(mode), number)?;
+    // mknod(2) applies the umask.
+    rustix::fs::chmodat(dev, name, Mode::from_raw_mode(mode), AtFlags::empty())
+}
+
+/// A node that copies one of the host's: type, numbers, mode and owner.
+fn copy(dev: &OwnedFd, device: &Device) -> Result<(), Error> {
+    let unfit = |path: &Path, problem: &str| Error::Unfit {
+        path: path.to_owned(),
+        problem: problem.to_owned(),
+    };
+    let name = device
+        .target
+        .strip_prefix("/dev")
+        .map_err(|_| unfit(&device.target, "is not below /dev"))?;
+    let stat = std::fs::metadata(&device.path)
+        .map_err(|e| Error::path("look at the device", &device.path, e))?;
+    let kind = match stat.file_type() {
+        kind if kind.is_char_device() => FileType::CharacterDevice,
+        kind if kind.is_block_device() => FileType::BlockDevice,
+        _ => return Err(unfit(&device.path, "is not a device node")),
+    };
+    if let Some(parent) = name.parent() {
+        make_directories(dev, parent)
+            .map_err(|e| Error::path("make directory", Path::new("/dev").join(parent), e))?;
+    }
+    let text = name.to_string_lossy();
+    let made = node(dev, &text, kind, stat.rdev(), stat.mode() & 0o777).and_then(|()| {
+        let owner = (
+            Some(Uid::from_raw(stat.uid())),
+            Some(Gid::from_raw(stat.gid())),
+        );
+        rustix::fs::chownat(dev, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
+    });
+    made.map_err(|e| Error::path("make the device node", &device.target, e))
+}
+
+fn make_directories(dev: &OwnedFd, path: &Path) -> rustix::io::Result<()> {
+    for ancestor in path
+        .ancestors()
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .filter(|a| !a.as_os_str().is_empty())
+    {
+        match rustix::fs::mkdirat(dev.as_fd(), ancestor, Mode::from_raw_mode(0o755)) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// A devpts instance of its own: no terminal of the host is in it.
+pub(crate) fn devpts() -> Result<OwnedFd, Error> {
+    let options = [
+        ("newinstance", None),
+        ("ptmxmode", Some("0666".to_owned())),
+        ("mode", Some("0620".to_owned())),
+        // 5 is the group tty of every distribution and of login(1)'s expectations.
+        ("gid", Some("5".to_owned())),
+    ];
+    let flags = mounts::attributes(MountFlags {
+        nosuid: true,
+        noexec: true,
+        ..MountFlags::default()
+    });
+    mounts::filesystem("devpts", &options, flags)
+        .map_err(|e| Error::call("make a devpts instance", e))
+}

@@ -1,0 +1,115 @@
+//! Detached mounts: made and given their flags before the clone, attached inside by descriptor.
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::FileType;
+use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
+
+use crate::spec::{MountFlags, Propagation};
+use crate::view::{Found, Links, host, open_path, path_of};
+use crate::{Error, sys};
+
+/// A copy of a host directory's or file's mount, with its flags.
+pub(crate) fn bind(
+    path: &Path,
+    recursive: bool,
+    flags: MountFlags,
+) -> Result<(OwnedFd, FileType), Error> {
+    let found = host(Links::OfRoot)?
+        .resolve(path)
+        .map_err(|e| Error::path("open", path, e))?;
+    let tree =
+        clone_tree(&found, recursive).map_err(|e| Error::path("clone the mount of", path, e))?;
+    give_flags(tree.as_fd(), recursive, flags)
+        .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
+    Ok((tree, FileType::from_raw_mode(found.stat.st_mode)))
+}
+
+fn clone_tree(found: &Found, recursive: bool) -> rustix::io::Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    flags.set(OpenTreeFlags::AT_RECURSIVE, recursive);
+    rustix::mount::open_tree(&found.fd, c"", flags)
+}
+
+fn give_flags(tree: BorrowedFd<'_>, recursive: bool, flags: MountFlags) -> std::io::Result<()> {
+    let propagation = match flags.propagation {
+        Propagation::Private => libc::MS_PRIVATE,
+        Propagation::Slave => libc::MS_SLAVE,
+        // A clone is in its source's peer group already; of a private source it becomes the first member of a new one.
+        Propagation::Shared => libc::MS_SHARED,
+    };
+    sys::mount_setattr(
+        tree,
+        c"",
+        recursive,
+        attributes(flags).bits().into(),
+        propagation,
+    )
+}
+
+/// `MOUNT_ATTR_*` of our flags.
+pub(crate) fn attributes(flags: MountFlags) -> MountAttrFlags {
+    let mut attributes = MountAttrFlags::empty();
+    attributes.set(MountAttrFlags::MOUNT_ATTR_RDONLY, flags.read_only);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NOSUID, flags.nosuid);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NODEV, flags.nodev);
+    attributes.set(MountAttrFlags::MOUNT_ATTR_NOEXEC, flags.noexec);
+    attributes
+}
+
+/// One option of a new file system; `None` as value: a flag.
+pub(crate) type Opt<'a> = (&'a str, Option<String>);
+
+/// A new file system, mounted nowhere yet.
+pub(crate) fn filesystem(
+    name: &str,
+    options: &[Opt<'_>],
+    flags: MountAttrFlags,
+) -> rustix::io::Result<OwnedFd> {
+    let fs = rustix::mount::fsopen(name, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        match value {
+            Some(value) => rustix::mount::fsconfig_set_string(fs.as_fd(), *key, value.as_str())?,
+            None => rustix::mount::fsconfig_set_flag(fs.as_fd(), *key)?,
+        }
+    }
+    rustix::mount::fsconfig_create(fs.as_fd())?;
+    rustix::mount::fsmount(fs.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, flags)
+}
+
+/// A tmpfs.
+pub(crate) fn tmpfs(
+    size_bytes: Option<u64>,
+    mode: u32,
+    flags: MountFlags,
+) -> Result<OwnedFd, Error> {
+    let mut options = vec![("mode", Some(format!("{mode:o}")))];
+    if let Some(size) = size_bytes {
+        options.push(("size", Some(size.to_string())));
+    }
+    filesystem("tmpfs", &options, attributes(flags)).map_err(|e| Error::call("make a tmpfs", e))
+}
+
+/// An overlay. Its directories are given by descriptor: option strings are short (255 bytes) and paths may change hands.
+pub(crate) fn overlay(
+    lower: &Path,
+    upper: BorrowedFd<'_>,
+    work: BorrowedFd<'_>,
+    flags: MountFlags,
+) -> rustix::io::Result<OwnedFd> {
+    let lower = open_path(lower)?;
+    let options = [
+        ("lowerdir", Some(path_of(lower.as_fd()))),
+        ("upperdir", Some(path_of(upper))),
+        ("workdir", Some(path_of(work))),
+        // Unmounting would sync the whole upper file system, and what a power cut does to scratch does not matter.
+        ("volatile", None),
+    ];
+    match filesystem("overlay", &options, attributes(flags)) {
+        // `volatile` is of Linux 5.10, but some distributions carry overlayfs without it.
+        Err(rustix::io::Errno::INVAL) => filesystem("overlay", &options[..3], attributes(flags)),
+        other => other,
+    }
+}

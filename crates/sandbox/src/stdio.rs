@@ -1,0 +1,80 @@
+//! Descriptors 0, 1 and 2 of the process.
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+use crate::Error;
+use crate::spec::{Identity, Output, Stdio};
+use crate::view::{Links, host, path_of};
+
+/// How long a FIFO may be without a reader before that is an error.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Opens all three.
+pub(crate) fn open(stdio: &Stdio, identity: &Identity) -> Result<[OwnedFd; 3], Error> {
+    Ok([
+        null(OFlags::RDONLY)?,
+        output(&stdio.stdout, identity)?,
+        output(&stdio.stderr, identity)?,
+    ])
+}
+
+fn null(access: OFlags) -> Result<OwnedFd, Error> {
+    rustix::fs::open("/dev/null", access | OFlags::CLOEXEC, Mode::empty())
+        .map_err(|e| Error::path("open", "/dev/null", e))
+}
+
+fn output(output: &Output, identity: &Identity) -> Result<OwnedFd, Error> {
+    match output {
+        Output::Null => null(OFlags::WRONLY),
+        Output::Fifo(path) => fifo(path, identity),
+    }
+}
+
+/// A FIFO for writing. It may lie where others can put something else in its place, so it is looked at through a descriptor first.
+fn fifo(path: &Path, identity: &Identity) -> Result<OwnedFd, Error> {
+    let failed = |act| move |e: Errno| Error::path(act, path, e);
+    let found = host(Links::OfRoot)?
+        .resolve(path)
+        .map_err(failed("open the FIFO"))?;
+    if !found.is(FileType::Fifo) || found.stat.st_nlink != 1 {
+        let problem =
+            "is not a FIFO, or has a second name; it must be one that only its reader made"
+                .to_owned();
+        return Err(Error::Unfit {
+            path: path.to_owned(),
+            problem,
+        });
+    }
+    let owner = (
+        Some(Uid::from_raw(identity.uid)),
+        Some(Gid::from_raw(identity.gid)),
+    );
+    // `/dev/stdout` opens by path only for the owner.
+    rustix::fs::chownat(&found.fd, c"", owner.0, owner.1, AtFlags::EMPTY_PATH)
+        .map_err(failed("change the owner of"))?;
+    let file = open_with_reader(&path_of(found.fd.as_fd()))
+        .map_err(failed("open for writing (is anybody reading?)"))?;
+    rustix::fs::fcntl_setfl(&file, OFlags::WRONLY).map_err(failed("clear O_NONBLOCK of"))?;
+    Ok(file)
+}
+
+/// Opening a FIFO for writing blocks until somebody reads (fifo(7)); this waits only so long.
+fn open_with_reader(path: &str) -> Result<OwnedFd, Errno> {
+    let start = Instant::now();
+    loop {
+        match rustix::fs::open(
+            path,
+            OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC,
+            Mode::empty(),
+        ) {
+            Err(Errno::NXIO) if start.elapsed() < PATIENCE => {
+                std::thread::sleep(Duration::from_millis(2))
+            }
+            other => return other,
+        }
+    }
+}

@@ -25,17 +25,26 @@ fn both_drivers_serve_nomads_own_client() {
     let host = build(&go);
     let output = Command::new(&host).arg(encamp()).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    let failed: Vec<_> = said.lines().filter(|line| !line.starts_with("ok ")).collect();
+    let failed: Vec<_> = said
+        .lines()
+        .filter(|line| !line.starts_with("ok "))
+        .collect();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{}\n{errors}", failed.join("\n"));
     // A host that checked nothing would succeed too.
-    assert!(said.lines().filter(|line| line.starts_with("ok ")).count() > 100, "{said}");
+    assert!(
+        said.lines().filter(|line| line.starts_with("ok ")).count() > 100,
+        "{said}"
+    );
 }
 
 /// The Go toolchain: on `PATH`, or where it usually is.
 fn go() -> Option<PathBuf> {
     ["go", USUAL_GO].into_iter().map(PathBuf::from).find(|go| {
-        Command::new(go).arg("version").output().is_ok_and(|output| output.status.success())
+        Command::new(go)
+            .arg("version")
+            .output()
+            .is_ok_and(|output| output.status.success())
     })
 }
 
@@ -48,6 +57,10 @@ fn build(go: &Path) -> PathBuf {
         .current_dir(repository().join("tests/plugin/go"))
         .output()
         .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    assert!(
+        built.status.success(),
+        "{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
     host
 }

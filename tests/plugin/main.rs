@@ -1,6 +1,7 @@
 //! The plugin under a real Go host: Nomad's own client code on the other side of go-plugin's protocol.
 //!
 //! The host is `go/`; what it checks is listed there, and in what it prints.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::path::{Path, PathBuf};

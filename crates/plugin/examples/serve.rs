@@ -1,4 +1,5 @@
 //! The plugin alone, for its own tests: serves the driver that it is named after, or the one named as its argument.
+#![forbid(unsafe_code)]
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

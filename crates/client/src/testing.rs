@@ -31,13 +31,13 @@ impl Drop for Scratch {
     }
 }
 
-/// True with root; without it says loudly that the test was skipped, or fails where `ENCAMP_TEST_FORCE` is set.
+/// True with root; without it says loudly that the test was skipped, or fails where `ENCAMP_TEST_REQUIRE` asks for it.
 pub(crate) fn root() -> bool {
     if rustix::process::geteuid().is_root() {
         return true;
     }
     assert!(
-        std::env::var_os("ENCAMP_TEST_FORCE").is_none(),
+        std::env::var_os("ENCAMP_TEST_REQUIRE").is_none(),
         "this test needs root"
     );
     eprintln!("SKIPPED: this test needs root");

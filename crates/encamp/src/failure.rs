@@ -30,7 +30,7 @@ pub(crate) enum Failure {
         /// The file.
         file: JobFile,
         /// Why.
-        source: client::Error,
+        source: Box<client::Error>,
     },
     /// Our own standard output or error cannot be used.
     #[error("cannot use the standard output")]

@@ -179,8 +179,11 @@ fn exited(result: &ExitResult, code: u8, lived: Duration, stopping: Option<Durat
     }
 }
 
-/// Tenths of a second are enough for people.
+/// Tenths of a second are enough for people, and milliseconds below that.
 fn rounded(duration: Duration) -> String {
+    if duration < Duration::from_millis(100) {
+        return format!("{}ms", duration.as_millis());
+    }
     if duration < Duration::from_secs(60) {
         let tenths = format!("{:.1}", duration.as_secs_f64());
         return format!("{}s", tenths.trim_end_matches(".0"));

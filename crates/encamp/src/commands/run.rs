@@ -18,7 +18,10 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
     let ended = client::run(&job, &settings(run, global), output, &mut |event| {
         progress.tell(&event)
     });
-    ended.map_err(|source| Failure::Client { file, source })
+    ended.map_err(|source| Failure::Client {
+        file,
+        source: Box::new(source),
+    })
 }
 
 fn settings(run: &Run, global: &Global) -> Settings {

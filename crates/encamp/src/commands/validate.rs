@@ -20,6 +20,9 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
             }
             Ok(0)
         }
-        Err(source) => Err(Failure::Client { file, source }),
+        Err(source) => Err(Failure::Client {
+            file,
+            source: Box::new(source),
+        }),
     }
 }

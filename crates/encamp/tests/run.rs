@@ -798,3 +798,39 @@ fn a_job_can_come_from_standard_input() {
         "hello\n"
     );
 }
+
+#[test]
+fn a_relative_data_directory_is_below_the_working_directory() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    let file = world.file(&shell("exec2", "echo $NOMAD_TASK_DIR", ""));
+    let mut command = encamp();
+    command.current_dir(&world.dir).arg("run").arg(file);
+    command.args(["-data-dir", "data", "-run-dir", "run"]);
+    let ended = Ended::of(command.output().unwrap()).exited(0);
+    let expected = world.dir.join("data/alloc_mounts");
+    assert!(
+        ended.stdout.starts_with(expected.to_str().unwrap()),
+        "{}",
+        ended.stdout
+    );
+}
+
+#[test]
+fn output_that_cannot_be_written_is_told_and_the_task_goes_on() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    let mut command = world.command(&shell("exec", "echo x; exit 4", ""), &["--rm"]);
+    let full = std::fs::OpenOptions::new()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
+    let output = command.stdout(full).output().unwrap();
+    Ended::of(output)
+        .exited(4)
+        .says(&["cannot write the task's stdout", "No space left on device"]);
+}

@@ -78,6 +78,13 @@ impl Task {
     }
 }
 
+/// Readable (or hung up) once the command has ended, so that its end and its output can be polled together.
+impl AsFd for Session {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.entered.as_fd()
+    }
+}
+
 impl Session {
     /// Sets the terminal's size.
     ///

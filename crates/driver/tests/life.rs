@@ -1,0 +1,469 @@
+//! The life of real tasks, as root: start, wait, stop, signal, exec, stats, recover, destroy, and failed starts that leave nothing.
+//!
+//! Without root every test says that it was skipped; `ENCAMP_TEST_REQUIRE=1` makes that a failure.
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use cgroup::{Cgroup, Host};
+use driver::options::{Value, Values};
+use driver::task_config::{Resources, TaskConfig};
+use driver::{Compute, Driver, ExitResult, Kind, Place, StartError, State, Task};
+
+const PARENT: &str = "encamp-driver-test";
+
+/// One task's directories, cgroup and pipes; all of it goes with it.
+struct World {
+    kind: Kind,
+    root: PathBuf,
+    cgroup: cgroup::Paths,
+    task: TaskConfig,
+    driver: Driver,
+}
+
+fn privileged() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    assert!(
+        root || std::env::var_os("ENCAMP_TEST_REQUIRE").is_none(),
+        "these tests need root"
+    );
+    if !root {
+        eprintln!("SKIPPED: needs root");
+    }
+    root
+}
+
+fn world(kind: Kind, name: &str, config: &[(&str, Value)]) -> World {
+    let uid = 80_900;
+    let alloc = format!("{name}-{}", std::process::id());
+    let root = PathBuf::from("/var/tmp").join(format!("encamp-driver-{alloc}"));
+    let alloc_dir = root.join("alloc").join(&alloc);
+    let (task_dir, inside) = (
+        alloc_dir.join("web"),
+        root.join("mounts").join(format!("{alloc}-web")),
+    );
+    for directory in ["local", "secrets", "private", "tmp"] {
+        fs::create_dir_all(task_dir.join(directory)).unwrap();
+    }
+    fs::create_dir_all(alloc_dir.join("alloc/logs")).unwrap();
+    fs::create_dir_all(&inside).unwrap();
+    for path in [
+        task_dir.join("local"),
+        task_dir.join("tmp"),
+        alloc_dir.join("alloc"),
+    ] {
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o777)).unwrap();
+    }
+    chown(&task_dir, Some(uid), Some(uid)).unwrap();
+    let (paths, handed) = Host::detect()
+        .unwrap()
+        .standalone(Some(PARENT), &format!("{alloc}.web"))
+        .unwrap();
+    Cgroup::create(&paths).unwrap();
+    let env = match kind {
+        Kind::Exec => BTreeMap::new(),
+        Kind::Exec2 => BTreeMap::from([(
+            "NOMAD_TASK_DIR".to_owned(),
+            inside.join("local").display().to_string(),
+        )]),
+    };
+    let task = TaskConfig {
+        id: format!("{alloc}/web/12345678"),
+        name: "web".into(),
+        alloc_id: alloc.clone(),
+        driver_config: values(config),
+        env,
+        resources: Resources {
+            cpu_shares: 500,
+            memory_mb: 64,
+            cpuset_cgroup: handed.display().to_string(),
+            ..Resources::default()
+        },
+        user: if kind == Kind::Exec2 {
+            format!("nomad-{uid}")
+        } else {
+            String::new()
+        },
+        alloc_dir,
+        stdout_path: fifo(&root, "stdout"),
+        stderr_path: fifo(&root, "stderr"),
+        ..TaskConfig::default()
+    };
+    World {
+        kind,
+        driver: driver(kind, &root),
+        cgroup: paths,
+        task,
+        root,
+    }
+}
+
+fn driver(kind: Kind, root: &Path) -> Driver {
+    let place = Place {
+        state_dir: root.join("state"),
+        lifetime: shim::Lifetime::Detached,
+        compute: Compute {
+            total_mhz: 4000,
+            cores: 2,
+        },
+        hidden: Vec::new(),
+    };
+    let operator: &[(&str, Value)] = if kind == Kind::Exec2 {
+        &[("unveil_by_task", Value::Bool(true))]
+    } else {
+        &[]
+    };
+    Driver::new(kind, &values(operator), place).unwrap()
+}
+
+fn values(pairs: &[(&str, Value)]) -> Values {
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()))
+        .collect()
+}
+
+fn fifo(root: &Path, name: &str) -> PathBuf {
+    let path = root.join(name);
+    rustix::fs::mknodat(
+        rustix::fs::CWD,
+        &path,
+        rustix::fs::FileType::Fifo,
+        0o600.into(),
+        0,
+    )
+    .unwrap();
+    path
+}
+
+/// Reads a FIFO to its end in a thread.
+fn reader(path: &Path) -> std::thread::JoinHandle<String> {
+    let path = path.to_owned();
+    std::thread::spawn(move || {
+        let mut text = String::new();
+        fs::File::open(path)
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        text
+    })
+}
+
+fn sh(script: &str) -> Vec<(&'static str, Value)> {
+    vec![
+        ("command", "/bin/sh".into()),
+        ("args", ["-c", script].as_slice().into()),
+    ]
+}
+
+impl World {
+    fn start(&self) -> Result<Task, StartError> {
+        self.driver.start(&self.task)
+    }
+
+    /// Starts, waits, destroys.
+    fn run(&self) -> (ExitResult, String, String) {
+        let (stdout, stderr) = (
+            reader(&self.task.stdout_path),
+            reader(&self.task.stderr_path),
+        );
+        let task = self.start().unwrap_or_else(|error| {
+            panic!(
+                "{error}: {:?}",
+                std::error::Error::source(&error).map(ToString::to_string)
+            )
+        });
+        let result = task.wait().unwrap();
+        task.destroy(false).unwrap();
+        (result, stdout.join().unwrap(), stderr.join().unwrap())
+    }
+
+    /// Runs with nobody reading: output goes nowhere.
+    fn quiet(mut self) -> World {
+        self.task.stdout_path = "/dev/null".into();
+        self.task.stderr_path = "/dev/null".into();
+        self
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let cgroup = Cgroup::at(&self.cgroup);
+        let _ = cgroup.empty(Duration::from_secs(5));
+        let _ = cgroup.remove();
+        let _ = fs::remove_dir_all(&self.root);
+    }
+}
+
+fn both(name: &str, config: &[(&'static str, Value)], check: impl Fn(&World)) {
+    if !privileged() {
+        return;
+    }
+    for kind in [Kind::Exec, Kind::Exec2] {
+        check(&world(kind, &format!("{name}-{}", kind.name()), config));
+    }
+}
+
+fn quietly(name: &str, config: &[(&'static str, Value)], check: impl Fn(&World)) {
+    if !privileged() {
+        return;
+    }
+    for kind in [Kind::Exec, Kind::Exec2] {
+        check(&world(kind, &format!("{name}-{}", kind.name()), config).quiet());
+    }
+}
+
+#[test]
+fn a_task_runs_and_its_code_and_output_come_back() {
+    both(
+        "runs",
+        &sh("echo out; echo err >&2; echo again > /dev/stdout; id -u; id -G; exit 7"),
+        |world| {
+            let (result, stdout, stderr) = world.run();
+            let id = if world.kind == Kind::Exec {
+                "65534\n65534\n"
+            } else {
+                "80900\n80900\n"
+            };
+            assert_eq!(
+                (result.exit_code, result.signal, result.error),
+                (7, 0, None),
+                "{stderr}"
+            );
+            assert_eq!(stdout, format!("out\nagain\n{id}"));
+            assert_eq!(stderr, "err\n");
+        },
+    );
+}
+
+#[test]
+fn nothing_is_left_of_a_destroyed_task() {
+    quietly("left", &sh("exit 0"), |world| {
+        let task = world.start().unwrap();
+        task.wait().unwrap();
+        task.destroy(false).unwrap();
+        task.destroy(false).unwrap();
+        assert_eq!(fs::read_dir(world.root.join("state")).unwrap().count(), 0);
+        assert!(world.cgroup.added().v1.values().all(|path| !path.exists()));
+        assert_eq!(task.wait().unwrap().exit_code, 0);
+    });
+}
+
+#[test]
+fn a_stop_is_polite_then_hard() {
+    quietly(
+        "polite",
+        &sh("trap 'exit 3' TERM; while :; do sleep 0.05; done"),
+        |world| {
+            let task = world.start().unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            task.stop("SIGTERM", Duration::from_secs(5)).unwrap();
+            assert_eq!(task.wait().unwrap().exit_code, 3);
+            task.destroy(false).unwrap();
+        },
+    );
+    quietly(
+        "hard",
+        &sh("trap '' TERM; while :; do sleep 0.05; done"),
+        |world| {
+            let task = world.start().unwrap();
+            std::thread::sleep(Duration::from_millis(300));
+            task.stop("term", Duration::from_millis(200)).unwrap();
+            let result = task.wait().unwrap();
+            assert_eq!((result.exit_code, result.signal), (137, 9));
+            task.destroy(false).unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_task_that_cannot_hear_a_signal_ends_by_it_at_once() {
+    quietly(
+        "deaf",
+        &[
+            ("command", "/bin/sleep".into()),
+            ("args", ["600"].as_slice().into()),
+        ],
+        |world| {
+            let task = world.start().unwrap();
+            let before = Instant::now();
+            task.stop("", Duration::from_secs(20)).unwrap();
+            let result = task.wait().unwrap();
+            assert_eq!((result.exit_code, result.signal), (130, 2));
+            assert!(before.elapsed() < Duration::from_secs(5));
+            task.destroy(false).unwrap();
+        },
+    );
+}
+
+#[test]
+fn a_running_task_is_destroyed_by_force_only() {
+    quietly("force", &sh("sleep 600 & sleep 600"), |world| {
+        let task = world.start().unwrap();
+        assert_eq!(task.inspect().unwrap().state, State::Running);
+        assert!(matches!(
+            task.destroy(false),
+            Err(driver::Error::StillRunning)
+        ));
+        task.destroy(true).unwrap();
+        assert!(Cgroup::at(&world.cgroup).processes().unwrap().is_empty());
+        assert_eq!(task.inspect().unwrap().state, State::Exited);
+    });
+}
+
+#[test]
+fn a_task_is_recovered_from_its_handle_while_it_runs_and_after() {
+    quietly(
+        "recover",
+        &sh("trap 'exit 4' INT; while :; do sleep 0.05; done"),
+        |world| {
+            let handle = world.start().unwrap().handle();
+            let again = driver(world.kind, &world.root);
+            let task = again.recover(&handle).unwrap();
+            assert_eq!(task.inspect().unwrap().state, State::Running);
+            std::thread::sleep(Duration::from_millis(300));
+            task.stop("", Duration::from_secs(5)).unwrap();
+            let ended = again.recover(&handle).unwrap();
+            assert_eq!(ended.wait().unwrap().exit_code, 4);
+            ended.destroy(false).unwrap();
+            assert!(
+                again
+                    .recover(&handle)
+                    .unwrap_err()
+                    .to_string()
+                    .contains("is gone")
+            );
+        },
+    );
+}
+
+#[test]
+fn a_task_dies_with_its_shim_and_that_is_told() {
+    quietly("lost", &sh("sleep 600"), |world| {
+        let task = world.start().unwrap();
+        let handle: serde_json::Value = serde_json::from_slice(&task.handle()).unwrap();
+        let shim = i32::try_from(handle["process"]["shim_pid"].as_i64().unwrap()).unwrap();
+        rustix::process::kill_process(
+            rustix::process::Pid::from_raw(shim).unwrap(),
+            rustix::process::Signal::KILL,
+        )
+        .unwrap();
+        let result = task.wait().unwrap();
+        assert_eq!(
+            result.error.as_deref(),
+            Some("the shim was killed and took the task with it")
+        );
+        assert_eq!(result.exit_code, 137);
+        assert!(Cgroup::at(&world.cgroup).processes().unwrap().is_empty());
+        task.destroy(false).unwrap();
+    });
+}
+
+#[test]
+fn a_command_runs_beside_the_task_as_the_task() {
+    quietly("beside", &sh("sleep 600"), |world| {
+        let task = world.start().unwrap();
+        let command = |argv: &[&str]| argv.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>();
+        let output = task
+            .exec(&command(&["sh", "-c", "id -u; echo err >&2; exit 5"]), None)
+            .unwrap();
+        let uid = if world.kind == Kind::Exec {
+            "65534"
+        } else {
+            "80900"
+        };
+        let text = String::from_utf8(output.output).unwrap();
+        assert!(text.contains(uid) && text.contains("err"), "{text}");
+        assert_eq!(output.result.exit_code, 5);
+        let late = task.exec(
+            &command(&["sleep", "600"]),
+            Some(Duration::from_millis(100)),
+        );
+        assert!(matches!(late, Err(driver::Error::Timeout(_))));
+        assert!(matches!(
+            task.exec(&[], None),
+            Err(driver::Error::NoCommand)
+        ));
+        task.destroy(true).unwrap();
+    });
+}
+
+#[test]
+fn usage_is_measured() {
+    quietly("usage", &sh("while :; do :; done"), |world| {
+        let task = world.start().unwrap();
+        std::thread::sleep(Duration::from_millis(500));
+        let usage = task.stats().unwrap();
+        assert!(
+            usage.percent.unwrap() > 1.0 && usage.usage_bytes.unwrap() > 0,
+            "{usage:?}"
+        );
+        task.destroy(true).unwrap();
+    });
+}
+
+#[test]
+fn a_task_that_takes_too_much_memory_is_told_as_such() {
+    quietly("oom", &sh("tail /dev/zero"), |world| {
+        let task = world.start().unwrap();
+        let result = task.wait().unwrap();
+        assert!(result.oom_killed && result.exit_code != 0, "{result:?}");
+        task.destroy(false).unwrap();
+    });
+}
+
+#[test]
+fn a_failed_start_leaves_nothing_and_nobody_waiting() {
+    both(
+        "failed",
+        &[("command", "/bin/no-such-command".into())],
+        |world| {
+            let stdout = reader(&world.task.stdout_path);
+            let stderr = reader(&world.task.stderr_path);
+            let error = world.start().unwrap_err();
+            assert!(matches!(error, StartError::NotFound(_)), "{error:?}");
+            assert_eq!(stdout.join().unwrap() + &stderr.join().unwrap(), "");
+            assert_eq!(
+                fs::read_dir(world.root.join("state")).map_or(0, Iterator::count),
+                0
+            );
+            assert!(world.cgroup.added().v1.values().all(|path| !path.exists()));
+        },
+    );
+}
+
+#[test]
+fn a_command_that_is_not_unveiled_is_refused_with_the_way_out() {
+    if !privileged() {
+        return;
+    }
+    let world = world(Kind::Exec2, "veiled", &[("command", "/sbin/init".into())]).quiet();
+    let opt = world.root.join("tool");
+    fs::copy("/bin/true", &opt).unwrap();
+    let mut task = world.task.clone();
+    task.driver_config = values(&[("command", opt.display().to_string().as_str().into())]);
+    let error = world.driver.start(&task).unwrap_err();
+    assert!(
+        matches!(&error, StartError::NotExecutable(told) if told.contains(&format!("unveil = [\"rx:{}\"]", opt.display()))),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn ids_with_slashes_and_two_starts_of_one_id_are_told_apart() {
+    quietly("twice", &sh("sleep 600"), |world| {
+        let task = world.start().unwrap();
+        let told = world.start().unwrap_err().to_string();
+        assert_eq!(
+            told,
+            format!("task with ID {:?} already started", world.task.id)
+        );
+        assert_eq!(task.inspect().unwrap().state, State::Running);
+        task.destroy(true).unwrap();
+    });
+}

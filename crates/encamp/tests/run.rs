@@ -1,4 +1,5 @@
 //! The program as its users have it: `encamp run` with real tasks, and with everything that can be wrong.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};

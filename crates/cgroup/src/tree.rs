@@ -24,8 +24,10 @@ pub struct Cgroup {
 pub struct Entry {
     /// The v2 directory, for `CLONE_INTO_CGROUP`. Opened with `O_PATH`.
     pub unified: Option<OwnedFd>,
-    /// `cgroup.procs` of every v1 directory, the shared ones too, open for writing: the process writes `0` to each.
-    pub procs: Vec<OwnedFd>,
+    /// `tasks` of every v1 directory, the shared ones too, open for writing: the process, which has one thread, writes `0` to
+    /// each. Moving oneself that way is the only one that does not take the kernel's lock on all thread groups, and that lock costs an RCU
+    /// grace period (10 ms here).
+    pub threads: Vec<OwnedFd>,
 }
 
 impl Cgroup {
@@ -76,12 +78,12 @@ impl Cgroup {
             .values()
             .chain(self.paths.shared.values())
             .collect();
-        let procs = dirs
+        let threads = dirs
             .into_iter()
-            .map(|dir| open_at(&dir.join("cgroup.procs"), OFlags::WRONLY));
+            .map(|dir| open_at(&dir.join("tasks"), OFlags::WRONLY));
         Ok(Entry {
             unified,
-            procs: procs.collect::<Result<_, _>>()?,
+            threads: threads.collect::<Result<_, _>>()?,
         })
     }
 
@@ -232,7 +234,7 @@ mod tests {
         let dir = |name: &str| {
             let dir = root.path().join(name);
             fs::create_dir_all(&dir).unwrap();
-            fs::write(dir.join("cgroup.procs"), "").unwrap();
+            fs::write(dir.join("tasks"), "").unwrap();
             dir
         };
         let both = dir("cpu,cpuacct");
@@ -250,7 +252,7 @@ mod tests {
         .entry()
         .unwrap();
         assert!(entry.unified.is_some());
-        assert_eq!(entry.procs.len(), 3);
+        assert_eq!(entry.threads.len(), 3);
     }
 
     #[test]

@@ -12,17 +12,19 @@ pub(crate) fn locate(mounts: &[Mount], target: &Path) -> Option<Candidate> {
         Source::Bind { path, .. } | Source::Layer { path } => (path, Unexecutable::Refuse),
         _ => return None,
     };
-    if rest.as_os_str().is_empty() {
-        return None;
-    }
     // What is seen at its own place keeps its links to its neighbours: resolve from the host's root.
     if *path == mount.target {
         return Some(on_host(target, unexecutable));
     }
+    // A file that is bound itself.
+    let (base, relative) = match rest.as_os_str().is_empty() {
+        true => (path.parent()?, Path::new(path.file_name()?)),
+        false => (path.as_path(), rest),
+    };
     Some(Candidate {
         target: target.to_owned(),
-        base: Some(path.clone()),
-        relative: rest.to_owned(),
+        base: Some(base.to_owned()),
+        relative: relative.to_owned(),
         unexecutable,
     })
 }

@@ -17,8 +17,8 @@ pub(crate) struct Given<'a> {
     pub(crate) user: &'a User,
     /// Directories that no task may see.
     pub(crate) hidden: &'a [PathBuf],
-    /// Directories that lie in the task directory beside Nomad's own: artifacts and templates put them there.
-    pub(crate) placed: &'a [String],
+    /// What lies in the task directory beside Nomad's own directories, relative to it: artifacts and templates put it there.
+    pub(crate) placed: &'a [PathBuf],
     /// `HOME`, `USER` and `TMPDIR` of this process, which Nomad's client may have passed on.
     pub(crate) inherited: &'a BTreeMap<String, String>,
 }

@@ -101,7 +101,8 @@ impl Driver {
             Kind::Exec2 if sandbox::landlock::abi().is_none() => {
                 Err(host("confine the task", fingerprint::NO_LANDLOCK))
             }
-            Kind::Exec2 => exec2::reach::check(spec),
+            Kind::Exec2 => exec2::reach::check_entries(spec, task)
+                .and_then(|()| exec2::reach::check_command(spec)),
         }
     }
 

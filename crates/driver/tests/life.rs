@@ -1,6 +1,7 @@
 //! The life of real tasks, as root: start, wait, stop, signal, exec, stats, recover, destroy, and failed starts that leave nothing.
 //!
 //! Without root every test says that it was skipped; `ENCAMP_TEST_REQUIRE=1` makes that a failure.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
 use std::collections::BTreeMap;
@@ -14,8 +15,6 @@ use cgroup::{Cgroup, Host};
 use driver::options::{Value, Values};
 use driver::task_config::{Resources, TaskConfig};
 use driver::{Compute, Driver, ExitResult, Kind, Place, StartError, State, Task};
-
-const PARENT: &str = "encamp-driver-test";
 
 /// One task's directories, cgroup and pipes; all of it goes with it.
 struct World {
@@ -39,9 +38,13 @@ fn privileged() -> bool {
 }
 
 fn world(kind: Kind, name: &str, config: &[(&str, Value)]) -> World {
+    world_at(Path::new("/var/tmp"), kind, name, config)
+}
+
+fn world_at(data: &Path, kind: Kind, name: &str, config: &[(&str, Value)]) -> World {
     let uid = 80_900;
     let alloc = format!("{name}-{}", std::process::id());
-    let root = PathBuf::from("/var/tmp").join(format!("encamp-driver-{alloc}"));
+    let root = data.join(format!("encamp-driver-{alloc}"));
     let alloc_dir = root.join("alloc").join(&alloc);
     let (task_dir, inside) = (
         alloc_dir.join("web"),
@@ -62,7 +65,7 @@ fn world(kind: Kind, name: &str, config: &[(&str, Value)]) -> World {
     chown(&task_dir, Some(uid), Some(uid)).unwrap();
     let (paths, handed) = Host::detect()
         .unwrap()
-        .standalone(Some(PARENT), &format!("{alloc}.web"))
+        .standalone(Some(&parent(&alloc)), &format!("{alloc}.web"))
         .unwrap();
     Cgroup::create(&paths).unwrap();
     let env = match kind {
@@ -101,6 +104,11 @@ fn world(kind: Kind, name: &str, config: &[(&str, Value)]) -> World {
         task,
         root,
     }
+}
+
+/// A parent of its own for each, so that it can go with it.
+fn parent(alloc: &str) -> String {
+    format!("encamp-test-{alloc}")
 }
 
 fn driver(kind: Kind, root: &Path) -> Driver {
@@ -196,6 +204,9 @@ impl Drop for World {
         let cgroup = Cgroup::at(&self.cgroup);
         let _ = cgroup.empty(Duration::from_secs(5));
         let _ = cgroup.remove();
+        let _ = Host::detect()
+            .unwrap()
+            .sweep(Some(&parent(&self.task.alloc_id)));
         let _ = fs::remove_dir_all(&self.root);
     }
 }
@@ -346,13 +357,7 @@ fn a_task_is_recovered_from_its_handle_while_it_runs_and_after() {
 fn a_task_dies_with_its_shim_and_that_is_told() {
     quietly("lost", &sh("sleep 600"), |world| {
         let task = world.start().unwrap();
-        let handle: serde_json::Value = serde_json::from_slice(&task.handle()).unwrap();
-        let shim = i32::try_from(handle["process"]["shim_pid"].as_i64().unwrap()).unwrap();
-        rustix::process::kill_process(
-            rustix::process::Pid::from_raw(shim).unwrap(),
-            rustix::process::Signal::KILL,
-        )
-        .unwrap();
+        kill_shim(&task.handle());
         let result = task.wait().unwrap();
         assert_eq!(
             result.error.as_deref(),
@@ -466,4 +471,113 @@ fn ids_with_slashes_and_two_starts_of_one_id_are_told_apart() {
         assert_eq!(task.inspect().unwrap().state, State::Running);
         task.destroy(true).unwrap();
     });
+}
+
+#[test]
+fn a_data_directory_below_tmp_shows_inside_the_private_one() {
+    if !privileged() {
+        return;
+    }
+    let world = world_at(
+        Path::new("/tmp"),
+        Kind::Exec2,
+        "below-tmp",
+        &sh("ls /tmp; pwd; echo x > local/x && cat \"$NOMAD_TASK_DIR/x\""),
+    );
+    let closed = world.root.join("alloc");
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
+    let (result, stdout, stderr) = world.run();
+    assert_eq!(result.exit_code, 0, "{stderr}");
+    let inside = world.task.env["NOMAD_TASK_DIR"]
+        .trim_end_matches("/local")
+        .to_owned();
+    let name = world
+        .root
+        .file_name()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned();
+    assert_eq!(stdout, format!("{name}\n{inside}\nx\n"));
+}
+
+#[test]
+fn what_a_template_placed_shows_at_the_same_place_inside() {
+    if !privileged() {
+        return;
+    }
+    let world = world(Kind::Exec, "placed", &[("command", "placed-tool".into())]);
+    let task_dir = world.task.alloc_dir.join("web");
+    for (path, text) in [
+        (
+            "usr/local/bin/placed-tool",
+            "#!/bin/sh\ncat /conf/c /alloc/rendered\n",
+        ),
+        ("conf/c", "one\n"),
+        ("alloc/rendered", "two\n"),
+    ] {
+        fs::create_dir_all(task_dir.join(path).parent().unwrap()).unwrap();
+        fs::write(task_dir.join(path), text).unwrap();
+    }
+    let (result, stdout, stderr) = world.run();
+    assert_eq!(
+        (result.exit_code, stdout.as_str()),
+        (0, "one\ntwo\n"),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn what_is_unveiled_must_exist() {
+    if !privileged() {
+        return;
+    }
+    let config = [
+        sh("true"),
+        vec![("unveil", ["r:/no/such/path"].as_slice().into())],
+    ]
+    .concat();
+    let error = world(Kind::Exec2, "missing", &config)
+        .quiet()
+        .start()
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "unveil path /no/such/path does not exist"
+    );
+}
+
+#[test]
+fn a_task_in_the_hosts_pid_namespace_dies_at_recovery_when_its_shim_is_gone() {
+    if !privileged() {
+        return;
+    }
+    let config = [
+        sh("sleep 600 & sleep 600"),
+        vec![("pid_mode", "host".into())],
+    ]
+    .concat();
+    let world = world(Kind::Exec, "host-pid", &config).quiet();
+    let handle = world.start().unwrap().handle();
+    kill_shim(&handle);
+    let task = driver(world.kind, &world.root).recover(&handle).unwrap();
+    assert!(Cgroup::at(&world.cgroup).processes().unwrap().is_empty());
+    assert_eq!(task.wait().unwrap().signal, 9);
+    task.destroy(false).unwrap();
+}
+
+/// And waits until it is gone.
+fn kill_shim(handle: &[u8]) {
+    let handle: serde_json::Value = serde_json::from_slice(handle).unwrap();
+    let shim = i32::try_from(handle["process"]["shim_pid"].as_i64().unwrap()).unwrap();
+    rustix::process::kill_process(
+        rustix::process::Pid::from_raw(shim).unwrap(),
+        rustix::process::Signal::KILL,
+    )
+    .unwrap();
+    let gone = || {
+        fs::read_to_string(format!("/proc/{shim}/stat")).map_or(true, |stat| stat.contains(") Z "))
+    };
+    while !gone() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }

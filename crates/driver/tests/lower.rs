@@ -2,6 +2,7 @@
 //! statements about them.
 //!
 //! `UPDATE=1 cargo test -p driver --test lower` writes the golden files anew; look at the difference before it is committed.
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::collections::BTreeMap;

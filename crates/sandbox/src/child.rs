@@ -60,7 +60,7 @@ pub(crate) fn give_up(index: u32, failure: &io::Error, error: BorrowedFd<'_>) ->
 
 fn apply(step: &Step, parent: i32) -> io::Result<()> {
     match step {
-        Step::JoinCgroup { procs } => write_all(fd(*procs), b"0"),
+        Step::JoinCgroup { threads } => write_all(fd(*threads), b"0"),
         Step::NewSession => Ok(rustix::process::setsid().map(drop)?),
         Step::OomScoreAdj { value } => oom_score_adj(*value),
         Step::JoinNamespace {

@@ -8,8 +8,8 @@ use crate::step::Step;
 /// Descriptors that `prepare` has made, by what they are for.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// v1 `cgroup.procs`.
-    pub(crate) procs: Vec<RawFd>,
+    /// v1 `tasks` files.
+    pub(crate) threads: Vec<RawFd>,
     /// v2 directory.
     pub(crate) cgroup: Option<RawFd>,
     /// The network namespace with its path.
@@ -84,9 +84,9 @@ fn host_side(spec: &Spec, parts: &Parts) -> Vec<Step> {
     // Before anything is charged to somebody else's cgroup.
     steps.extend(
         parts
-            .procs
+            .threads
             .iter()
-            .map(|procs| Step::JoinCgroup { procs: *procs }),
+            .map(|threads| Step::JoinCgroup { threads: *threads }),
     );
     if spec.init == Init::Ours {
         // Init has no business with the session of whoever launches; the process gets one of its own later.

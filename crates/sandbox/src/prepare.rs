@@ -13,7 +13,7 @@ use crate::program::Prepared;
 use crate::spec::{Missing, Mount, MountFlags, Root, Source, Spec};
 use crate::step::{Filesystem, Step};
 use crate::view::{Links, View, host};
-use crate::{Error, block, dev, executable, landlock, mounts, stdio};
+use crate::{Error, block, dev, executable, landlock, mounts, stdio, sys};
 
 /// Makes a program of a description, for a process in this cgroup.
 ///
@@ -99,6 +99,9 @@ impl Preparation {
                     | OpenTreeFlags::AT_EMPTY_PATH;
                 let tree = rustix::mount::open_tree(&scratch.root, c"", flags)
                     .map_err(|e| Error::path("clone the mount of", path, e))?;
+                // Device nodes work below /dev only: CAP_MKNOD is among what a process may be given.
+                sys::mount_setattr(tree.as_fd(), c"", false, libc::MOUNT_ATTR_NODEV, 0)
+                    .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
                 let base = tree
                     .try_clone()
                     .map_err(|e| Error::call("duplicate a descriptor", e))?;
@@ -264,10 +267,10 @@ impl Preparation {
         };
         let ruleset = ruleset.map(|ruleset| self.keep(ruleset));
         Ok(Parts {
-            procs: entry
-                .procs
+            threads: entry
+                .threads
                 .into_iter()
-                .map(|procs| self.keep(procs))
+                .map(|threads| self.keep(threads))
                 .collect(),
             cgroup: entry.unified.map(|unified| self.keep(unified)),
             network: self.network(spec)?,

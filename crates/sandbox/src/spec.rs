@@ -123,7 +123,7 @@ pub enum Root {
         /// `mount_setattr(2)` with `AT_RECURSIVE`.
         read_only: bool,
     },
-    /// A directory of our own that becomes `/` by pivot_root(2).
+    /// A directory of our own that becomes `/` by pivot_root(2). It is nodev: nodes work below a [`Source::Dev`] only.
     Directory {
         /// Made if missing, 0700 and root's; holds `root` (what becomes `/`), `upper` and `work`.
         scratch: PathBuf,

@@ -28,10 +28,10 @@ impl Filesystem {
 /// One act. Descriptors are numbers that the process inherits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
-    /// Write `0` to a v1 `cgroup.procs`.
+    /// Write `0` to a v1 `tasks` file: this thread moves itself.
     JoinCgroup {
         /// The open file.
-        procs: RawFd,
+        threads: RawFd,
     },
     /// setsid(2).
     NewSession,

@@ -1,10 +1,13 @@
-//! What artifacts and templates put into a task directory beside Nomad's own directories.
-use std::path::Path;
+//! What artifacts and templates put into a task directory beside Nomad's own directories: it shows at the same place inside.
+//!
+//! A directory is bound, so that what is rendered again later shows too; so is a file in a directory that the host has as well,
+//! but one that is replaced then shows only after a restart of the task.
+use std::path::{Path, PathBuf};
 
 use super::Operator;
 
 /// What Nomad's client, the built-in driver and this one make there; and mount points of the root.
-const OWN: [&str; 9] = [
+const OWN: [&str; 11] = [
     "alloc",
     "local",
     "secrets",
@@ -13,24 +16,156 @@ const OWN: [&str; 9] = [
     "dev",
     "proc",
     "sys",
+    "executor.out",
+    "resolv.conf",
     super::root::SCRATCH,
 ];
 
-/// Names of directories that nothing else provides inside, sorted. A directory whose name `chroot_env` provides may also be the
-/// left-over of a chroot that Nomad's client built for the built-in driver, so it is not taken.
-pub(crate) fn directories(task_dir: &Path, operator: &Operator) -> Vec<String> {
-    let provided = |name: &str| {
-        operator
-            .chroot_env
-            .values()
-            .any(|target| Path::new(target).starts_with(Path::new("/").join(name)))
+/// The built-in driver's log: the directory was a chroot that Nomad's client filled with links to the host's files.
+const BUILT_IN: &str = "executor.out";
+
+/// More than anybody places; a filled chroot holds hundreds of thousands.
+const MOST: usize = 256;
+
+/// Paths relative to the task directory, parents first.
+pub(crate) fn survey(task_dir: &Path, operator: &Operator) -> Vec<PathBuf> {
+    let whole = walk(task_dir, operator, true);
+    if task_dir.join(BUILT_IN).exists() || whole.len() > MOST {
+        // What `chroot_env` provides may be a left-over then; whatever else there is, somebody placed.
+        return walk(task_dir, operator, false);
+    }
+    whole
+}
+
+fn walk(task_dir: &Path, operator: &Operator, shared: bool) -> Vec<PathBuf> {
+    let mut walk = Walk {
+        task_dir,
+        operator,
+        shared,
+        found: Vec::new(),
     };
-    let entries = std::fs::read_dir(task_dir).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !OWN.contains(&name.as_str()) && !provided(name))
-        .collect();
-    names.sort();
-    names
+    walk.directory(Path::new(""));
+    walk.found.sort();
+    walk.found
+}
+
+struct Walk<'a> {
+    task_dir: &'a Path,
+    operator: &'a Operator,
+    /// Also into what `chroot_env` provides.
+    shared: bool,
+    found: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn directory(&mut self, below: &Path) {
+        let entries = std::fs::read_dir(self.task_dir.join(below))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for entry in entries {
+            let path = below.join(entry.file_name());
+            let own = below.as_os_str().is_empty() && OWN.iter().any(|own| path == Path::new(own));
+            let wanted = self.shared || !provided(self.operator, &path);
+            if !own && wanted && self.found.len() <= MOST {
+                self.entry(path, entry.file_type());
+            }
+        }
+    }
+
+    /// Links are left out: what they lead to on the host is not what they lead to inside.
+    fn entry(&mut self, path: PathBuf, kind: std::io::Result<std::fs::FileType>) {
+        match kind {
+            Ok(kind) if kind.is_dir() && self.shared(&path) => self.directory(&path),
+            Ok(kind) if kind.is_dir() || kind.is_file() => self.found.push(path),
+            _ => {}
+        }
+    }
+
+    /// Whether the root has this directory too.
+    fn shared(&self, path: &Path) -> bool {
+        let inside = Path::new("/").join(path);
+        self.operator.chroot_env.iter().any(|(source, target)| {
+            let layered = inside
+                .strip_prefix(target)
+                .is_ok_and(|rest| Path::new(source).join(rest).is_dir());
+            layered || Path::new(target).starts_with(&inside)
+        })
+    }
+}
+
+fn provided(operator: &Operator, path: &Path) -> bool {
+    let inside = Path::new("/").join(path);
+    operator
+        .chroot_env
+        .values()
+        .any(|target| inside.starts_with(target) || Path::new(target).starts_with(&inside))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::capabilities::Supported;
+    use crate::options::{Values, decode, tables::EXEC_OPERATOR};
+    use std::fs;
+
+    fn found(name: &str, files: &[&str]) -> Vec<String> {
+        let root =
+            std::env::temp_dir().join(format!("encamp-placed-{}-{name}", std::process::id()));
+        for file in files {
+            let path = root.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+        }
+        let operator = Operator::read(
+            &decode(EXEC_OPERATOR, &Values::new()).unwrap(),
+            Supported::up_to(40),
+        )
+        .unwrap();
+        let found = survey(&root, &operator)
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        fs::remove_dir_all(&root).unwrap();
+        found
+    }
+
+    #[test]
+    fn a_directory_of_its_own_is_bound_whole_and_a_shared_one_file_by_file() {
+        let files = [
+            "local/a",
+            "tmp/b",
+            "conf/deep/c",
+            "usr/local/bin/x",
+            "usr/no-such-directory/y",
+            "run/d/e",
+            "top",
+            "secrets/s",
+        ];
+        assert_eq!(
+            found("shared", &files),
+            [
+                "conf",
+                "run/d",
+                "top",
+                "usr/local/bin/x",
+                "usr/no-such-directory"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_chroot_of_the_built_in_driver_is_no_placing() {
+        assert_eq!(
+            found(
+                "filled",
+                &["executor.out", "usr/bin/env", "etc/passwd", "conf/c"]
+            ),
+            ["conf"]
+        );
+        let many: Vec<String> = (0..300).map(|number| format!("usr/bin/{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert!(found("many", &many).is_empty());
+    }
 }

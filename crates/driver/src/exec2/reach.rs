@@ -1,15 +1,48 @@
-//! Whether the domain lets the command be executed at all: the command is not unveiled by being one, and the kernel's bare
-//! "permission denied" would not say so.
+//! What the sandbox would refuse in the kernel's bare words, said in a job's: an entry whose path does not exist, and a command
+//! that nothing lets be executed, since being the command does not unveil it.
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use sandbox::Spec;
-use sandbox::spec::{Access, Rule};
+use sandbox::spec::{Access, Missing, Rule};
 
 use crate::api::StartError;
 use crate::lookup::host_path;
+use crate::lower::value;
+use crate::task_config::TaskConfig;
+
+/// Refuses an entry of job or operator that names nothing. What the client hands over is not theirs to mend.
+pub(crate) fn check_entries(spec: &Spec, task: &TaskConfig) -> Result<(), StartError> {
+    let volumes = task
+        .mounts
+        .iter()
+        .map(|volume| &volume.host_path)
+        .chain(task.devices.iter().map(|device| &device.host_path));
+    let handed: Vec<_> = volumes
+        .chain([&task.stdout_path, &task.stderr_path])
+        .collect();
+    let asked = |rule: &&Rule| {
+        rule.missing == Missing::Refuse && !rule.inside && !rule.path.starts_with(&task.alloc_dir)
+    };
+    let rules = spec.landlock.iter().flat_map(|landlock| &landlock.rules);
+    let mut asked = rules
+        .filter(asked)
+        .filter(|rule| !handed.contains(&&rule.path));
+    let missing = asked.find(|rule| {
+        rule.path
+            .metadata()
+            .is_err_and(|error| error.kind() == ErrorKind::NotFound)
+    });
+    missing.map_or(Ok(()), |rule| {
+        Err(value(
+            "unveil",
+            format!("unveil path {} does not exist", rule.path.display()),
+        ))
+    })
+}
 
 /// Refuses a command that exists and that no rule lets be executed, naming the entry to add.
-pub(crate) fn check(spec: &Spec) -> Result<(), StartError> {
+pub(crate) fn check_command(spec: &Spec) -> Result<(), StartError> {
     let Some(landlock) = &spec.landlock else {
         return Ok(());
     };
@@ -55,7 +88,6 @@ fn refusal(target: &Path, real: &PathBuf) -> String {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
-    use sandbox::spec::Missing;
 
     fn rule(path: &str, access: Access) -> Rule {
         Rule {

@@ -18,7 +18,7 @@ fn needed(orders: &Orders) -> BTreeSet<RawFd> {
     let mut needed = BTreeSet::from([orders.program.terminals]);
     needed.extend(orders.program.cgroup);
     needed.extend(orders.program.outer.iter().filter_map(|step| match step {
-        Step::JoinCgroup { procs } => Some(*procs),
+        Step::JoinCgroup { threads } => Some(*threads),
         _ => None,
     }));
     needed

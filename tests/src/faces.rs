@@ -161,9 +161,11 @@ pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
     let operator = client::operator_config(file.kind);
     let driver = site.driver(file.kind, &operator, Lifetime::Foreground);
     let task = site.allocation(file).task_config(
-        &file.job,
-        file.group(),
-        file.task(),
+        client::Member {
+            job: &file.job,
+            group: file.group(),
+            task: file.task(),
+        },
         driver.features().fs_isolation,
         &file.user(),
         client::values(&file.task().config),

@@ -3,24 +3,17 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::{Outcome, Repository};
-
 /// Where the descriptions are, from the repository's root.
 const PROTO: &str = "crates/plugin/proto";
 /// Where the Rust made of them is.
 const GENERATED: &str = "crates/plugin/src/generated";
 
-/// Writes the Rust.
-pub(crate) fn run(repository: &Repository) -> Outcome {
-    generate(&repository.root, false)
-}
-
-/// Finds what is not as it would be written.
-pub(crate) fn check(repository: &Repository) -> Outcome {
-    generate(&repository.root, true)
-}
-
-fn generate(root: &Path, check: bool) -> Outcome {
+/// Writes `crates/plugin/src/generated`, or with `check` compares what is there with what would be written.
+///
+/// # Errors
+/// A description that does not compile; a file that cannot be written; with `check`, any difference.
+pub(crate) fn generate(check: bool) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let committed = root.join(GENERATED);
     let fresh = root.join("target/generated-protos");
     let _ = fs::remove_dir_all(&fresh);
@@ -29,12 +22,11 @@ fn generate(root: &Path, check: bool) -> Outcome {
     if check {
         compare(&fresh, &committed)
     } else {
-        replace(&fresh, &committed)?;
-        Ok(Vec::new())
+        replace(&fresh, &committed)
     }
 }
 
-fn compile(descriptions: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
+fn compile(descriptions: &Path, out: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     let files = protox::compile(names(descriptions)?, [descriptions])?;
     tonic_prost_build::configure()
         .build_transport(false)
@@ -44,17 +36,23 @@ fn compile(descriptions: &Path, out: &Path) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn compare(fresh: &Path, committed: &Path) -> Outcome {
-    let read = |directory: &Path, name: &Path| fs::read(directory.join(name)).ok();
-    let mut names: Vec<_> = names(fresh)?.into_iter().chain(names(committed)?).collect();
-    names.sort();
-    names.dedup();
-    names.retain(|name| read(fresh, name) != read(committed, name));
-    let say = |name: &PathBuf| format!("{GENERATED}/{}: not what {PROTO} gives", name.display());
-    Ok(names.iter().map(say).collect())
+fn compare(fresh: &Path, committed: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let stale =
+        |name: &PathBuf| fs::read(fresh.join(name)).ok() != fs::read(committed.join(name)).ok();
+    let names: Vec<_> = names(fresh)?
+        .into_iter()
+        .chain(names(committed)?)
+        .filter(stale)
+        .collect();
+    match names.first() {
+        None => Ok(()),
+        Some(name) => {
+            Err(format!("{GENERATED}/{} is not what {PROTO} gives", name.display()).into())
+        }
+    }
 }
 
-fn replace(fresh: &Path, committed: &Path) -> Result<(), Box<dyn Error>> {
+fn replace(fresh: &Path, committed: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
     let _ = fs::remove_dir_all(committed);
     fs::create_dir_all(committed)?;
     for name in names(fresh)? {
@@ -64,7 +62,7 @@ fn replace(fresh: &Path, committed: &Path) -> Result<(), Box<dyn Error>> {
 }
 
 /// File names in a directory, sorted.
-fn names(directory: &Path) -> Result<Vec<PathBuf>, Box<dyn Error>> {
+fn names(directory: &Path) -> Result<Vec<PathBuf>, Box<dyn Error + Send + Sync>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(directory)? {
         names.push(PathBuf::from(entry?.file_name()));

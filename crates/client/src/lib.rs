@@ -41,7 +41,7 @@ mod tree;
 mod users;
 mod users_file;
 
-pub use allocation::Allocation;
+pub use allocation::{Allocation, Member};
 pub use compute::compute;
 pub use config::values;
 pub use duration::spell;

@@ -4,7 +4,7 @@ use driver::{ConfigError, Driver, Kind, Place, StartError};
 use jobspec::{Diagnostic, Group, Job, Task};
 use shim::Lifetime;
 
-use crate::allocation::{Allocation, STATE};
+use crate::allocation::{Allocation, Member, STATE};
 use crate::compute::compute;
 use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
@@ -84,14 +84,12 @@ impl<'a> Plan<'a> {
         user: &str,
     ) -> driver::TaskConfig {
         let isolation = driver.features().fs_isolation;
-        allocation.task_config(
-            self.job,
-            self.group,
-            self.task,
-            isolation,
-            user,
-            self.values.clone(),
-        )
+        let member = Member {
+            job: self.job,
+            group: self.group,
+            task: self.task,
+        };
+        allocation.task_config(member, isolation, user, self.values.clone())
     }
 
     /// A driver's refusal, with its place where the job file is to blame.

@@ -99,6 +99,7 @@ impl Site {
         };
         let mut left = run_dir::sweep(&base);
         left.extend(run_dir::sweep_other_boots(&data).err());
+        left.extend(users::sweep(&data.users).err().map(Error::from));
         left.iter().for_each(|error| tell(Event::Left(error)));
         let host = Host::detect()?;
         let boot_id = ids::boot_id()?;
@@ -138,7 +139,7 @@ impl Site {
     ) -> Result<u8, Error> {
         let user = self.settle_user(plan)?;
         let task = plan.task_config(&self.driver, &self.allocation, &user);
-        self.make(plan, &task)?;
+        let owner = self.make(plan, &task)?;
         let pumps = Pumps::start(
             output,
             &self.allocation.stdout,
@@ -148,6 +149,7 @@ impl Site {
         tell(Event::Placed {
             alloc_id: &self.allocation.id,
             user: &user,
+            uid: owner.uid,
         });
         let stop = stop(plan, tell);
         let policy = policy(plan, settings);
@@ -184,8 +186,8 @@ impl Site {
         }
     }
 
-    /// Directories, mounts, fifos and the cgroup; all of it stands in the journal already.
-    fn make(&mut self, plan: &Plan<'_>, task: &driver::TaskConfig) -> Result<(), Error> {
+    /// Directories, mounts, fifos and the cgroup; all of it stands in the journal already. Says who the task runs as.
+    fn make(&mut self, plan: &Plan<'_>, task: &driver::TaskConfig) -> Result<Owner, Error> {
         let spec = self
             .driver
             .lower(task)
@@ -205,18 +207,23 @@ impl Site {
         self.run_dir.dir().make_fifo(STDOUT)?;
         self.run_dir.dir().make_fifo(STDERR)?;
         Cgroup::create(&self.cgroup)?;
-        Ok(())
+        Ok(owner)
     }
 
     /// Unmakes everything, and gives back the alloc directory's path if that stays.
     fn clear(mut self, tell: Tell<'_>) -> Option<std::path::PathBuf> {
-        drop(self.claim.take());
         let keep = self.keep;
         let recorded: Result<(), HostError> = self.run_dir.record(|journal| journal.keep = keep);
-        if let Err(error) = recorded
+        let cleared = recorded
             .map_err(Error::from)
-            .and_then(|()| self.run_dir.clear())
-        {
+            .and_then(|()| self.run_dir.clear());
+        // Held until nothing of its owner runs any more: nobody else gets the uid meanwhile.
+        let released = self.claim.take().map_or(Ok(()), |claim| {
+            let uid = claim.uid;
+            drop(claim);
+            users::release(&self.data.users, uid).map_err(Error::from)
+        });
+        for error in cleared.err().into_iter().chain(released.err()) {
             tell(Event::Left(&error));
         }
         keep.then_some(self.allocation.alloc_dir)

@@ -44,10 +44,10 @@ pub(crate) fn claim(dir: &Dir, start: u32) -> Result<Claim, Error> {
     order.sort_by_key(|index| remaining(released[*index], now));
     for allow_resting in [false, true] {
         for index in &order {
-            if allow_resting || remaining(released[*index], now) == 0 {
-                if let Some(claim) = try_claim(dir, FIRST + *index as u32, now, allow_resting)? {
-                    return Ok(claim);
-                }
+            if (allow_resting || remaining(released[*index], now) == 0)
+                && let Some(claim) = try_claim(dir, FIRST + *index as u32, now, allow_resting)?
+            {
+                return Ok(claim);
             }
         }
     }
@@ -65,6 +65,22 @@ pub(crate) fn release(dir: &Dir, uid: u32) -> Result<(), HostError> {
     if try_lock(&file)? {
         table.write(uid, now())?;
         dir.unlink(&name)?;
+    }
+    Ok(())
+}
+
+/// Removes lock files that nobody holds: their runs were killed, perhaps before they had written down the uid. It rests from now on.
+pub(crate) fn sweep(dir: &Dir) -> Result<(), HostError> {
+    let table = Table::lock(dir)?;
+    for name in dir.names()? {
+        let uid = name.strip_suffix(".lock").and_then(|uid| uid.parse().ok());
+        let Some(uid) = uid.filter(|uid| (FIRST..=LAST).contains(uid)) else {
+            continue;
+        };
+        if try_lock(&dir.file(&name, OFlags::RDWR)?)? {
+            table.write(uid, now())?;
+            dir.unlink(&name)?;
+        }
     }
     Ok(())
 }
@@ -240,6 +256,18 @@ mod tests {
     fn the_uid_of_a_killed_run_rests_too() {
         let (_scratch, dir) = pool();
         drop(claim(&dir, 5).unwrap());
+        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+    }
+
+    #[test]
+    fn the_lock_of_a_killed_run_is_swept_and_its_uid_rests() {
+        let (_scratch, dir) = pool();
+        let held = claim(&dir, 9).unwrap();
+        drop(claim(&dir, 5).unwrap());
+        sweep(&dir).unwrap();
+        let mut names = dir.names().unwrap();
+        names.sort();
+        assert_eq!(names, [lock_name(held.uid).as_str(), "resting"]);
         assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
     }
 

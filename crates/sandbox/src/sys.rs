@@ -9,6 +9,8 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use rustix::thread::UnshareFlags;
+
 /// `CLONE_INTO_CGROUP`; libc's constant is truncated to zero on some targets.
 pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
@@ -238,6 +240,12 @@ pub fn setns(namespace: BorrowedFd<'_>, kinds: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::setns(namespace.as_raw_fd(), kinds) }.into()).map(drop)
 }
 
+/// unshare(2) of the calling thread's mount namespace and, as the kernel wants it, of its root and working directory.
+pub fn unshare_mounts() -> rustix::io::Result<()> {
+    // SAFETY: the descriptor table stays shared, which is all that could hurt other threads.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
+}
+
 /// dup3(2) onto a number; the same number only loses its close-on-exec flag.
 pub fn dup2(source: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
     if source.as_raw_fd() == number {
@@ -290,12 +298,6 @@ pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
         )
     };
     check(result.into()).map(|_| peer.uid)
-}
-
-/// A descriptor that this process has held since its start, by its number.
-pub fn number<'a>(fd: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: used by the image for the descriptors its program names and keeps open for its whole life.
-    unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 /// setgroups(2) of the calling thread.
@@ -398,7 +400,7 @@ impl Block {
             return None;
         }
         // SAFETY: the word lies inside the mapping, which is page-aligned and stays until exec.
-        Some(unsafe { self.start.add(index).read() })
+        Some(unsafe { self.start.wrapping_add(index).read() })
     }
 
     fn point(&mut self, index: usize) -> Option<()> {
@@ -406,7 +408,11 @@ impl Block {
             .word(index)
             .filter(|offset| *offset < self.len as u64)?;
         // SAFETY: `word` has just shown that the word lies inside the writable mapping.
-        unsafe { self.start.add(index).write(self.start as u64 + offset) };
+        unsafe {
+            self.start
+                .wrapping_add(index)
+                .write(self.start as u64 + offset)
+        };
         Some(())
     }
 
@@ -477,13 +483,4 @@ pub unsafe fn spawn_vfork(
 pub unsafe fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // SAFETY: the caller vouches for it.
     unsafe { BorrowedFd::borrow_raw(fd) }
-}
-
-/// Takes over a descriptor that is known only by its number.
-///
-/// # Safety
-/// It must be open and owned by nobody else.
-pub unsafe fn own(fd: RawFd) -> OwnedFd {
-    // SAFETY: the caller vouches for it.
-    unsafe { OwnedFd::from_raw_fd(fd) }
 }

@@ -1,5 +1,10 @@
 //! A process with its shim, for real: needs root and a cgroup hierarchy.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![deny(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests; a skipped one says so"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -101,8 +106,6 @@ impl World {
     fn spec(&self, init: Init, command: &str, args: &[&str]) -> Spec {
         let target = PathBuf::from(command);
         let candidate = Candidate {
-            base: None,
-            relative: target.strip_prefix("/").unwrap().to_owned(),
             target,
             unexecutable: Unexecutable::Refuse,
         };

@@ -207,6 +207,11 @@ func (c checks) many(h *host, t *task) error {
 	}
 	cancel()
 	<-given
+	// A thousand calls take a moment to arrive; more threads than this would be one for each.
+	time.Sleep(200 * time.Millisecond)
+	if threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", h.pid())); err != nil || len(threads) > 50 {
+		return fmt.Errorf("the plugin has %d threads (%v)", len(threads), err)
+	}
 	started := time.Now()
 	err = h.driver.StopTask(t.config.ID, 10*time.Second, "SIGTERM")
 	if took := time.Since(started); err == nil && took > 5*time.Second {

@@ -101,7 +101,7 @@ fn try_enter(task: &Task, asked: Asked, next: &mut u32) -> Result<Command, Failu
 
 /// A new pty, from the process's own devpts where it has one, by descriptor: nothing the process can rename is on the way.
 fn terminal(task: &Task) -> io::Result<(OwnedFd, OwnedFd)> {
-    let terminals = sandbox::sys::number(task.program.terminals);
+    let terminals = shim::sys::held(task.program.terminals);
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let master = rustix::fs::openat2(terminals, c"ptmx", flags, Mode::empty(), resolve)?;

@@ -153,4 +153,24 @@ mod tests {
         assert!(rights(Access::WRITE, true, ABI::V3).contains(AccessFs::Truncate));
         assert!(!rights(Access::CREATE, true, ABI::V1).contains(AccessFs::Refer));
     }
+
+    #[test]
+    fn letters_are_rights_of_directories_and_of_files() {
+        let at = |access, directory| rights(access, directory, ABI::V7);
+        assert_eq!(
+            at(Access::READ, true),
+            AccessFs::ReadFile | AccessFs::ReadDir
+        );
+        assert_eq!(at(Access::READ, false), AccessFs::ReadFile);
+        assert_eq!(at(Access::READ_FILES_ONLY, true), AccessFs::ReadFile);
+        assert_eq!(at(Access::EXECUTE, false), AccessFs::Execute);
+        assert_eq!(
+            at(Access::WRITE, false),
+            AccessFs::WriteFile | AccessFs::Truncate
+        );
+        assert_eq!(at(Access::IOCTL, false), AccessFs::IoctlDev);
+        assert!(rights(Access::IOCTL, false, ABI::V4).is_empty());
+        assert!(at(Access::CREATE, true).contains(AccessFs::Refer));
+        assert!(at(Access::empty(), true).is_empty());
+    }
 }

@@ -84,16 +84,25 @@ pub unsafe fn clone3(args: CloneArgs) -> io::Result<Cloned> {
 
 /// close_range(2) from `first` to the end with `CLOSE_RANGE_CLOEXEC`: they go away at exec, the error pipe among them.
 pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
-    // SAFETY: takes no pointers.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first as libc::c_uint,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    check(result).map(drop)
+    close_range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// close(2) of every descriptor above 2 but these, in a child that ends by `exit_now`: after a clone both sides own a copy of each.
+pub fn close_all_but(mut keep: [RawFd; 2]) -> io::Result<()> {
+    keep.sort_unstable();
+    let mut first = 3;
+    for kept in keep {
+        if first < kept {
+            close_range(first, kept - 1, 0)?;
+        }
+        first = kept + 1;
+    }
+    close_range(first, RawFd::MAX, 0)
+}
+
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> io::Result<()> {
+    // SAFETY: takes no pointers; whoever owns what is closed here never runs in this process again.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }
 
 /// mount_setattr(2) on `path` relative to `dir`, with `AT_RECURSIVE` when asked.
@@ -254,12 +263,6 @@ pub fn dup2(source: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
     }
     // SAFETY: takes no pointers; whoever owned `number` in this process is gone after the clone.
     check(unsafe { libc::dup2(source.as_raw_fd(), number) }.into()).map(drop)
-}
-
-/// close(2) of this process's copy of a descriptor that another value still owns: after a clone both sides own one.
-pub fn close(number: RawFd) {
-    // SAFETY: takes no pointers. The owner's destructor never runs in this process: it ends by `exit_now`.
-    let _ = unsafe { libc::close(number) };
 }
 
 /// pidfd_send_signal(2) of any number, real-time signals included; errno on failure.

@@ -68,14 +68,19 @@ impl InProcess {
         let prepared = self.prepare()?;
         let begin = Instant::now();
         let cgroup = Cgroup::create(&prepared.cgroup)?;
-        let task = self.driver.start(&prepared.config).map_err(chain)?;
-        let result = task.wait()?;
-        task.destroy(true)?;
+        let ended = self.live(&prepared.config);
         cgroup.remove()?;
         let took = begin.elapsed();
         std::fs::remove_dir_all(&prepared.alloc_dir)?;
+        ended.map(|()| took)
+    }
+
+    fn live(&self, config: &TaskConfig) -> Result<(), Box<dyn Error>> {
+        let task = self.driver.start(config).map_err(chain)?;
+        let result = task.wait()?;
+        task.destroy(true)?;
         if result.exit_code == 0 {
-            Ok(took)
+            Ok(())
         } else {
             Err(format!("{result:?}").into())
         }
@@ -124,7 +129,9 @@ impl InProcess {
         let base = if self.driver.kind() == Kind::Exec {
             PathBuf::from("/")
         } else {
-            let mounts = alloc_dir.join("mounts");
+            // Its name is what the driver knows it by.
+            let alloc = alloc_dir.file_name().unwrap_or_default().to_string_lossy();
+            let mounts = alloc_dir.join(format!("{alloc}-{TASK}"));
             std::fs::create_dir(&mounts)?;
             mounts
         };

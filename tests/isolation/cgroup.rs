@@ -73,7 +73,7 @@ fn the_shim_is_not_in_the_tasks_cgroup() {
     let world = World::alone();
     for driver in DRIVERS {
         let running = world.start(&world.job(driver, &["facts", ",", "catch", "INT", "0"]));
-        let _ = running.wait_for_stdout("catch");
+        let _ = running.wait_for_stdout(crate::CATCHING);
         let shim = crate::crash::shim();
         let lines: Vec<_> = std::fs::read_to_string(format!("/proc/{shim}/cgroup"))
             .unwrap()
@@ -100,7 +100,7 @@ fn memory_is_the_limit_that_the_job_asks_for() {
             .job(driver, &["facts", ",", "catch", "INT", "0"])
             .task(&format!("resources {{ memory = {MEMORY_MB} }}"));
         let running = world.start(&job);
-        let line = running.wait_for_stdout("catch");
+        let line = running.wait_for_stdout(crate::CATCHING);
         let facts: serde_json::Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
         let limit = std::fs::read_to_string(limit_file(&strings(&facts["cgroups"]))).unwrap();
         assert_eq!(limit.trim(), (MEMORY_MB << 20).to_string(), "{driver}");

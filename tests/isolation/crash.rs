@@ -15,8 +15,8 @@ const SHIM: &str = "encamp-shim";
 /// How long a death may take to be seen.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the command may exit with when it lost its shim: its own failure, or the task's SIGKILL.
-const LOST: [i32; 2] = [125, 137];
+/// What the command exits with when it lost its shim: the fault is ours.
+const LOST: i32 = 125;
 
 /// The one shim on this host, by its host pid; its children that carry its name are no shims.
 pub(crate) fn shim() -> i32 {
@@ -42,7 +42,7 @@ fn stubborn(world: &World, driver: &str) -> (Running, i32) {
             .job(driver, &["ignore", "INT"])
             .task("kill_timeout = \"25s\""),
     );
-    let _ = running.wait_for_stdout("catch");
+    let _ = running.wait_for_stdout(crate::CATCHING);
     let tasks = pids_named(PROBE_PREFIX);
     assert_eq!(tasks.len(), 1, "{driver}: {tasks:?}");
     (running, tasks[0].0)
@@ -107,10 +107,7 @@ fn killing_the_shim_kills_the_task_and_the_command_says_so() {
         let (running, _) = stubborn(&world, driver);
         kill(shim());
         let outcome = running.wait();
-        assert!(
-            outcome.code.is_some_and(|code| LOST.contains(&code)),
-            "{driver}: {outcome}"
-        );
+        let outcome = outcome.exited(LOST);
         assert!(
             outcome.stderr.contains("shim"),
             "{driver}: the reason is not told: {outcome}"

@@ -12,6 +12,7 @@ mod identity;
 mod landlock;
 mod leaks;
 mod namespaces;
+mod poor_hosts;
 mod root;
 mod signals;
 mod stdio;
@@ -21,6 +22,9 @@ use suite::{Job, Need, World};
 
 /// Both drivers.
 const DRIVERS: [&str; 2] = ["exec", "exec2"];
+
+/// What the probe prints once it is ready to catch or ignore a signal.
+const CATCHING: &str = "\"verb\":\"catch\"}";
 
 /// What every test here needs.
 const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::Landlock];

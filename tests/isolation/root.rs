@@ -141,7 +141,9 @@ fn what_the_kernel_tells_about_the_host_is_masked() {
         )
         .exited(0)
         .lines();
-    assert_eq!(lines[0]["bytes"], json!(0), "{}", lines[0]);
+    if Path::new("/proc/kcore").exists() {
+        assert_eq!(lines[0]["bytes"], json!(0), "{}", lines[0]);
+    }
     if Path::new("/sys/firmware").exists() {
         assert_eq!(lines[1]["names"], json!([]), "{}", lines[1]);
     }
@@ -153,21 +155,19 @@ fn the_kernel_cannot_be_tuned() {
         return;
     }
     let world = World::shared();
-    // Opened for writing and nothing written.
-    let job = world.job(
-        "exec",
-        &[
-            "write",
-            "/proc/sys/kernel/hostname",
-            ",",
-            "write",
-            "/proc/sysrq-trigger",
-            ",",
-            "mkdir",
-            "/sys/x",
-        ],
-    );
-    assert_eq!(errnos(&world, &job.user("root")), [Some(EROFS); 3]);
+    // Not every kernel has every one.
+    let files = [
+        "/proc/sys/kernel/hostname",
+        "/proc/sysrq-trigger",
+        "/proc/irq/default_smp_affinity",
+    ];
+    for file in files.into_iter().filter(|file| Path::new(file).exists()) {
+        // Opened for writing and nothing written.
+        let job = world.job("exec", &["write", file]).user("root");
+        assert_eq!(errnos(&world, &job), [Some(EROFS)], "{file}");
+    }
+    let job = world.job("exec", &["mkdir", "/sys/x"]).user("root");
+    assert_eq!(errnos(&world, &job), [Some(EROFS)]);
 }
 
 #[test]

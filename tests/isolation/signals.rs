@@ -50,7 +50,7 @@ fn a_polite_stop_lets_the_task_choose_its_code() {
     for driver in DRIVERS {
         for sent in [Signal::INT, Signal::TERM, Signal::HUP] {
             let running = world.start(&world.job(driver, &["catch", "INT", "42"]));
-            let _ = running.wait_for_stdout("catch");
+            let _ = running.wait_for_stdout(crate::CATCHING);
             running.signal(sent);
             let _ = running.wait().exited(42);
         }
@@ -69,7 +69,7 @@ fn kill_signal_is_the_signal_that_is_sent() {
                 .job(driver, &["catch", "USR1", "43"])
                 .task("kill_signal = \"SIGUSR1\""),
         );
-        let _ = running.wait_for_stdout("catch");
+        let _ = running.wait_for_stdout(crate::CATCHING);
         running.signal(Signal::TERM);
         let _ = running.wait().exited(43);
     }
@@ -112,7 +112,7 @@ fn a_task_that_ignores_the_signal_is_killed_when_its_time_is_over() {
                 .job(driver, &["ignore", "INT"])
                 .task("kill_timeout = \"1s\""),
         );
-        let _ = running.wait_for_stdout("catch");
+        let _ = running.wait_for_stdout(crate::CATCHING);
         let begin = Instant::now();
         running.signal(Signal::INT);
         let _ = running.wait().exited(KILLED);
@@ -136,7 +136,7 @@ fn the_second_signal_kills_at_once() {
                 .job(driver, &["ignore", "INT"])
                 .task("kill_timeout = \"25s\""),
         );
-        let _ = running.wait_for_stdout("catch");
+        let _ = running.wait_for_stdout(crate::CATCHING);
         let begin = Instant::now();
         running.signal(Signal::INT);
         std::thread::sleep(Duration::from_millis(300));

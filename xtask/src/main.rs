@@ -10,6 +10,8 @@ mod check;
 mod licences;
 mod metadata;
 mod prepush;
+#[cfg(feature = "protos")]
+mod protos;
 mod source;
 
 use std::path::PathBuf;
@@ -34,6 +36,18 @@ const VERBS: &[Verb] = &[
         "prepush",
         "everything that needs no root: fmt, clippy, doc, check, licences",
         prepush::run,
+    ),
+    #[cfg(feature = "protos")]
+    (
+        "protos",
+        "writes the Rust made of the plugin's .proto files",
+        |_| finish(protos::generate(false)),
+    ),
+    #[cfg(feature = "protos")]
+    (
+        "protos-check",
+        "compares what is committed with what would be written",
+        |_| finish(protos::generate(true)),
     ),
 ];
 
@@ -69,6 +83,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// A generator finds nothing; it works or it does not.
+#[cfg(feature = "protos")]
+fn finish(made: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> Outcome {
+    match made {
+        Ok(()) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 fn repository() -> Result<Repository, Box<dyn std::error::Error>> {
     let metadata = metadata::load()?;
     Ok(Repository {
@@ -80,7 +103,7 @@ fn repository() -> Result<Repository, Box<dyn std::error::Error>> {
 fn usage() -> ExitCode {
     eprintln!("usage: cargo xtask <verb>");
     for (name, about, _) in VERBS {
-        eprintln!("  {name:<10} {about}");
+        eprintln!("  {name:<12} {about}");
     }
     ExitCode::from(2)
 }

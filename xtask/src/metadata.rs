@@ -36,8 +36,8 @@ pub(crate) struct Package {
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) path: PathBuf,
-    /// A build script.
-    pub(crate) build_script: bool,
+    /// A library or a program; neither a test, nor a bench, nor a build script.
+    pub(crate) product: bool,
 }
 
 /// One arrow of the graph.
@@ -113,12 +113,11 @@ fn read_package(package: &Value) -> Result<Package, Failure> {
 }
 
 fn read_target(target: &Value) -> Result<Target, Failure> {
-    let build_script = array(target, "kind")?
-        .iter()
-        .any(|kind| kind == "custom-build");
+    let mut kinds = array(target, "kind")?.iter();
+    let product = kinds.any(|kind| kind == "lib" || kind == "bin");
     Ok(Target {
         path: text(target, "src_path")?.into(),
-        build_script,
+        product,
     })
 }
 
@@ -206,7 +205,7 @@ mod tests {
         });
         let metadata = super::parse(&document).unwrap();
         let a = &metadata.packages["a"];
-        assert_eq!((a.targets.len(), a.targets[1].build_script), (2, true));
+        assert_eq!((a.targets.len(), a.targets[1].product), (2, false));
         assert_eq!(
             (a.dependencies[0].id.as_str(), a.dependencies[0].only_dev),
             ("b", true)

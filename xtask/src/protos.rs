@@ -19,7 +19,11 @@ pub(crate) fn generate(check: bool) -> Result<(), Box<dyn Error + Send + Sync>> 
     let _ = fs::remove_dir_all(&fresh);
     fs::create_dir_all(&fresh)?;
     compile(&root.join(PROTO), &fresh)?;
-    if check { compare(&fresh, &committed) } else { replace(&fresh, &committed) }
+    if check {
+        compare(&fresh, &committed)
+    } else {
+        replace(&fresh, &committed)
+    }
 }
 
 fn compile(descriptions: &Path, out: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
@@ -33,11 +37,18 @@ fn compile(descriptions: &Path, out: &Path) -> Result<(), Box<dyn Error + Send +
 }
 
 fn compare(fresh: &Path, committed: &Path) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let stale = |name: &PathBuf| fs::read(fresh.join(name)).ok() != fs::read(committed.join(name)).ok();
-    let names: Vec<_> = names(fresh)?.into_iter().chain(names(committed)?).filter(stale).collect();
+    let stale =
+        |name: &PathBuf| fs::read(fresh.join(name)).ok() != fs::read(committed.join(name)).ok();
+    let names: Vec<_> = names(fresh)?
+        .into_iter()
+        .chain(names(committed)?)
+        .filter(stale)
+        .collect();
     match names.first() {
         None => Ok(()),
-        Some(name) => Err(format!("{GENERATED}/{} is not what {PROTO} gives", name.display()).into()),
+        Some(name) => {
+            Err(format!("{GENERATED}/{} is not what {PROTO} gives", name.display()).into())
+        }
     }
 }
 

@@ -358,10 +358,4 @@ mod tests {
                 .ends_with("started with memory disabled (cgroup_disable=)")
         );
     }
-
-    /// The directories that a client made and handed over as one cpuset directory, and those to be made beside them. `scope` is the
-    /// name of its own directory.
-    pub fn given(&self, _cpuset_cgroup: &std::path::Path, _scope: &str) -> Paths {
-        todo!()
-    }
 }

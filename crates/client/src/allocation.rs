@@ -21,6 +21,15 @@ use jobspec::{Group, Job, Task};
 use crate::environment::{self, Directories};
 use crate::{ids, settings::Settings};
 
+/// A task with what it is part of.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs, reason = "the three levels of a job file")]
+pub struct Member<'a> {
+    pub job: &'a Job,
+    pub group: &'a Group,
+    pub task: &'a Task,
+}
+
 /// One run of a group, with all that the client decides about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Allocation {
@@ -95,13 +104,12 @@ impl Allocation {
     /// is not set here.
     pub fn task_config(
         &self,
-        job: &Job,
-        group: &Group,
-        task: &Task,
+        member: Member<'_>,
         isolation: FsIsolation,
         user: &str,
         config: Values,
     ) -> TaskConfig {
+        let Member { job, group, task } = member;
         let directories = self.directories(&task.name, isolation);
         TaskConfig {
             name: task.name.clone(),

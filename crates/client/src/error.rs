@@ -136,6 +136,9 @@ impl Error {
             Error::NoUid => Some(
                 "all uids of 80000-89999 are held by running tasks: wait for one to end, or set `user`",
             ),
+            Error::Cgroup(cgroup::Error::NoHierarchy { .. }) => {
+                Some("mount one: mount -t cgroup2 none /sys/fs/cgroup")
+            }
             _ => None,
         }
     }

@@ -23,6 +23,8 @@ pub enum Event<'a> {
         alloc_id: &'a str,
         /// As the driver is told: a name, `nomad-<uid>`, or empty.
         user: &'a str,
+        /// Who that is.
+        uid: u32,
     },
     /// The task runs.
     Started {

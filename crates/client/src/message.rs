@@ -1,6 +1,6 @@
 //! The one inbox of a run: whatever happens while it waits arrives here.
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use driver::ExitResult;
@@ -58,10 +58,7 @@ impl Inbox {
         if let Some(message) = self.put_back.pop_front() {
             return Some(message);
         }
-        match self.messages.recv_timeout(limit) {
-            Ok(message) => Some(message),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-        }
+        self.messages.recv_timeout(limit).ok()
     }
 
     /// Waits until this time for a signal; messages of other kinds keep.

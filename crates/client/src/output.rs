@@ -51,15 +51,16 @@ impl Pumps {
         })
     }
 
-    /// Waits until all that the ended task wrote is written. After a signal, which is left in the inbox, it waits no
-    /// longer than a moment: who reads our output may have stopped reading for good. True when all is written.
-    pub(crate) fn drain(&self, inbox: &mut Inbox) -> bool {
+    /// Waits until all that the ended task wrote is written, or nothing was written for so long. After a signal, which
+    /// is left in the inbox, it waits no longer than a moment: who reads our output may have stopped reading for good.
+    /// True when all is written.
+    pub(crate) fn drain(&self, inbox: &mut Inbox, patience: Duration) -> bool {
         let mut missing = self
             .controls
             .iter()
             .filter(|control| write(control, b".").is_ok())
             .count();
-        let mut limit = Duration::MAX;
+        let mut limit = patience;
         let mut others = VecDeque::new();
         while missing > 0 {
             match inbox.next_within(limit) {
@@ -256,7 +257,7 @@ mod tests {
             }
         });
         world.fifo.write_all(&sent).unwrap();
-        assert!(world.pumps.drain(&mut world.inbox));
+        assert!(world.pumps.drain(&mut world.inbox, Duration::MAX));
         assert_eq!(reader.join().unwrap(), sent);
     }
 
@@ -265,7 +266,7 @@ mod tests {
         let mut world = world();
         for _ in 0..2 {
             world.fifo.write_all(b"x").unwrap();
-            assert!(world.pumps.drain(&mut world.inbox));
+            assert!(world.pumps.drain(&mut world.inbox, Duration::MAX));
         }
         let mut got = [0; 2];
         world.stdout.read_exact(&mut got).unwrap();
@@ -280,7 +281,7 @@ mod tests {
             File::open("/dev/null").unwrap(),
         ));
         world.fifo.write_all(&vec![b'x'; 1 << 20]).unwrap();
-        assert!(world.pumps.drain(&mut world.inbox));
+        assert!(world.pumps.drain(&mut world.inbox, Duration::MAX));
     }
 
     #[test]
@@ -288,7 +289,7 @@ mod tests {
         let mut world = world();
         world.fifo.write_all(&vec![b'x'; 100_000]).unwrap();
         world.inbox.sender().send(Message::Signal(2)).unwrap();
-        assert!(!world.pumps.drain(&mut world.inbox));
+        assert!(!world.pumps.drain(&mut world.inbox, Duration::MAX));
         assert!(matches!(world.inbox.next(), Message::Signal(2)));
     }
 }

@@ -4,7 +4,7 @@ use driver::{ConfigError, Driver, Kind, Place, StartError};
 use jobspec::{Diagnostic, Group, Job, Task};
 use shim::Lifetime;
 
-use crate::allocation::{Allocation, STATE};
+use crate::allocation::{Allocation, Member, STATE};
 use crate::compute::compute;
 use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
@@ -84,14 +84,12 @@ impl<'a> Plan<'a> {
         user: &str,
     ) -> driver::TaskConfig {
         let isolation = driver.features().fs_isolation;
-        allocation.task_config(
-            self.job,
-            self.group,
-            self.task,
-            isolation,
-            user,
-            self.values.clone(),
-        )
+        let member = Member {
+            job: self.job,
+            group: self.group,
+            task: self.task,
+        };
+        allocation.task_config(member, isolation, user, self.values.clone())
     }
 
     /// A driver's refusal, with its place where the job file is to blame.
@@ -136,7 +134,7 @@ pub fn check(job: &Job, settings: &Settings) -> Result<(), Error> {
 }
 
 /// Nomad's operators decide what jobs may unveil; whoever runs a job here owns the machine.
-fn operator_config(kind: Kind) -> Values {
+pub fn operator_config(kind: Kind) -> Values {
     match kind {
         Kind::Exec => Values::new(),
         Kind::Exec2 => Values::from([("unveil_by_task".to_owned(), options::Value::Bool(true))]),

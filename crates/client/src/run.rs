@@ -139,7 +139,7 @@ impl Site {
     ) -> Result<u8, Error> {
         let user = self.settle_user(plan)?;
         let task = plan.task_config(&self.driver, &self.allocation, &user);
-        self.make(plan, &task)?;
+        let owner = self.make(plan, &task)?;
         let pumps = Pumps::start(
             output,
             &self.allocation.stdout,
@@ -149,6 +149,7 @@ impl Site {
         tell(Event::Placed {
             alloc_id: &self.allocation.id,
             user: &user,
+            uid: owner.uid,
         });
         let stop = stop(plan, tell);
         let policy = policy(plan, settings);
@@ -185,8 +186,8 @@ impl Site {
         }
     }
 
-    /// Directories, mounts, fifos and the cgroup; all of it stands in the journal already.
-    fn make(&mut self, plan: &Plan<'_>, task: &driver::TaskConfig) -> Result<(), Error> {
+    /// Directories, mounts, fifos and the cgroup; all of it stands in the journal already. Says who the task runs as.
+    fn make(&mut self, plan: &Plan<'_>, task: &driver::TaskConfig) -> Result<Owner, Error> {
         let spec = self
             .driver
             .lower(task)
@@ -206,7 +207,7 @@ impl Site {
         self.run_dir.dir().make_fifo(STDOUT)?;
         self.run_dir.dir().make_fifo(STDERR)?;
         Cgroup::create(&self.cgroup)?;
-        Ok(())
+        Ok(owner)
     }
 
     /// Unmakes everything, and gives back the alloc directory's path if that stays.

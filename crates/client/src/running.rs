@@ -43,7 +43,11 @@ impl Running for driver::Task {
 
     fn facts(&self) -> (Option<String>, Vec<String>) {
         match self.inspect() {
-            Ok(mut status) => (status.attributes.remove("pid"), status.refusals),
+            Ok(mut status) => {
+                // A task that has ended already has no pid any more.
+                let pid = status.attributes.remove("pid").filter(|pid| pid != "0");
+                (pid, status.refusals)
+            }
             Err(_) => (None, Vec::new()),
         }
     }

@@ -32,6 +32,9 @@ pub(crate) struct Stop {
     pub(crate) grace: Duration,
 }
 
+/// How long a reader of our output may sleep when the task was stopped; after an end of its own it may for ever.
+const READER: Duration = Duration::from_secs(3);
+
 /// The end of it all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome {
@@ -141,7 +144,8 @@ impl<S: Starts> Supervision<'_, S> {
         };
         let ended = Instant::now();
         let result = result.map_err(Failure::Lost)?;
-        self.pumps.drain(self.inbox);
+        let patience = asked.map_or(Duration::MAX, |_| READER);
+        self.pumps.drain(self.inbox, patience);
         self.tell_of_end(&result, ended - began, asked.map(|asked| ended - asked));
         Ok(End {
             result,

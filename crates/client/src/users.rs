@@ -44,10 +44,10 @@ pub(crate) fn claim(dir: &Dir, start: u32) -> Result<Claim, Error> {
     order.sort_by_key(|index| remaining(released[*index], now));
     for allow_resting in [false, true] {
         for index in &order {
-            if allow_resting || remaining(released[*index], now) == 0 {
-                if let Some(claim) = try_claim(dir, FIRST + *index as u32, now, allow_resting)? {
-                    return Ok(claim);
-                }
+            if (allow_resting || remaining(released[*index], now) == 0)
+                && let Some(claim) = try_claim(dir, FIRST + *index as u32, now, allow_resting)?
+            {
+                return Ok(claim);
             }
         }
     }

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use client::Settings;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -56,6 +57,17 @@ pub(crate) struct Global {
     /// Without colours (also: NO_COLOR, NOMAD_CLI_NO_COLOR)
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
+}
+
+impl Global {
+    /// Where a run keeps its things; tasks see these paths, so they must be absolute.
+    pub(crate) fn settings(&self) -> std::io::Result<Settings> {
+        Ok(Settings {
+            data_dir: std::path::absolute(&self.data_dir)?,
+            run_dir: std::path::absolute(&self.run_dir)?,
+            ..Settings::default()
+        })
+    }
 }
 
 #[derive(Debug, Subcommand)]

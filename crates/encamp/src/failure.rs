@@ -30,11 +30,11 @@ pub(crate) enum Failure {
         /// The file.
         file: JobFile,
         /// Why.
-        source: client::Error,
+        source: Box<client::Error>,
     },
-    /// Our own standard output or error cannot be used.
-    #[error("cannot use the standard output")]
-    Output(#[from] std::io::Error),
+    /// What every process has is missing: standard output, a working directory.
+    #[error("cannot use what this process was started with")]
+    Surroundings(#[from] std::io::Error),
 }
 
 impl Failure {
@@ -43,7 +43,7 @@ impl Failure {
         match self {
             Failure::Read { .. } | Failure::Parse { .. } => exit::INVALID,
             Failure::Client { source, .. } => source.exit_code(),
-            Failure::Output(_) => exit::HOST,
+            Failure::Surroundings(_) => exit::HOST,
         }
     }
 }

@@ -35,23 +35,26 @@ impl Style {
 /// The whole message of a failed command.
 pub(crate) fn failure(failure: &Failure, style: Style) -> String {
     match failure {
-        Failure::Parse { file, mistakes }
-        | Failure::Client {
-            file,
-            source: client::Error::Job(mistakes),
-        } => mistakes
-            .iter()
-            .map(|mistake| diagnostic(mistake, file, style))
-            .collect(),
-        Failure::Client { file, source } => {
-            let place = source
-                .subject()
-                .map(|subject| place(subject, file))
-                .unwrap_or_default();
-            chain(source, &place, source.way_out())
-        }
+        Failure::Parse { file, mistakes } => diagnostics(mistakes, file, style),
+        Failure::Client { file, source } => match source.as_ref() {
+            client::Error::Job(mistakes) => diagnostics(mistakes, file, style),
+            source => {
+                let place = source
+                    .subject()
+                    .map(|subject| place(subject, file))
+                    .unwrap_or_default();
+                chain(source, &place, source.way_out())
+            }
+        },
         other => chain(other, "", None),
     }
+}
+
+fn diagnostics(mistakes: &[Diagnostic], file: &JobFile, style: Style) -> String {
+    mistakes
+        .iter()
+        .map(|mistake| diagnostic(mistake, file, style))
+        .collect()
 }
 
 /// `Error: what`, then the causes, each on a line of its own, then the way out.
@@ -182,10 +185,10 @@ mod tests {
             task: "redis".to_owned(),
             span: 12..13,
         };
-        let source = client::Error::UnknownDriver {
+        let source = Box::new(client::Error::UnknownDriver {
             subject,
             driver: "docker".to_owned(),
-        };
+        });
         let expected = "Error: task \"redis\" (a.nomad.hcl:2): driver \"docker\" is not available here\n  this machine runs exec and exec2\n";
         assert_eq!(
             failure(

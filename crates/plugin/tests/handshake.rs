@@ -1,5 +1,12 @@
 //! The process: how it starts, what it says first, how it ends.
-#![allow(clippy::unwrap_used, unreachable_pub, missing_docs, reason = "tests")]
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    unreachable_pub,
+    missing_docs,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod host;
 

@@ -162,7 +162,7 @@ func (c checks) running(h *host) {
 	c.check("destroying it without force is refused", unless(h.driver.DestroyTask(t.config.ID, false), "it was destroyed"))
 	c.check("its usage is told", c.usage(h, t))
 	c.entered(h, t)
-	c.check("a hundred callers wait, and one that gives up changes nothing", c.many(h, t))
+	c.check("a thousand callers wait, and one that gives up changes nothing", c.many(h, t))
 	c.check("destroying it leaves nothing", c.destroyed(h, t))
 
 	t, _, err = c.start(h, "/bin/sleep", []string{"600"})
@@ -201,12 +201,17 @@ func (c checks) many(h *host, t *task) error {
 		return err
 	}
 	var waiting sync.WaitGroup
-	errs := make(chan error, 100)
+	errs := make(chan error, 1000)
 	for range cap(errs) {
 		waiting.Go(func() { errs <- c.exits(h, t, 143, 15) })
 	}
 	cancel()
 	<-given
+	// A thousand calls take a moment to arrive; more threads than this would be one for each.
+	time.Sleep(200 * time.Millisecond)
+	if threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", h.pid())); err != nil || len(threads) > 50 {
+		return fmt.Errorf("the plugin has %d threads (%v)", len(threads), err)
+	}
 	started := time.Now()
 	err = h.driver.StopTask(t.config.ID, 10*time.Second, "SIGTERM")
 	if took := time.Since(started); err == nil && took > 5*time.Second {

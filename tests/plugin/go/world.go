@@ -59,7 +59,10 @@ func (w *world) close() error {
 	}
 	errs = append(errs, w.cgroups.close())
 	for _, alloc := range w.allocs {
-		errs = append(errs, alloc.Destroy())
+		// The first pass wants the task's alloc directory away before what is mounted on it by another path (unveil).
+		if alloc.Destroy() != nil {
+			errs = append(errs, alloc.Destroy())
+		}
 	}
 	if mounts, err := os.ReadFile("/proc/self/mountinfo"); err == nil && strings.Contains(string(mounts), w.dir) {
 		return errors.Join(append(errs, fmt.Errorf("something is still mounted below %s, so it stays", w.dir))...)

@@ -38,13 +38,13 @@ fn everything(repository: &Repository) -> std::io::Result<Vec<Source>> {
     Source::all(&repository.root, ".")
 }
 
-/// The root file of every crate, build scripts left out.
+/// The root file of every library and program.
 fn roots(repository: &Repository) -> std::io::Result<Vec<Source>> {
     let targets = repository
         .metadata
         .own()
         .flat_map(|package| &package.targets)
-        .filter(|target| !target.build_script);
+        .filter(|target| target.product);
     targets
         .map(|target| {
             let text = std::fs::read_to_string(&target.path)?;

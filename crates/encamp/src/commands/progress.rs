@@ -41,7 +41,7 @@ impl<'a> Progress<'a> {
 
     fn lines(&self, event: &Event<'_>) -> Vec<String> {
         match event {
-            Event::Placed { user, .. } => self.placed(user),
+            Event::Placed { user, uid, .. } => self.placed(user, *uid),
             other => self.line(other).into_iter().collect(),
         }
     }
@@ -118,7 +118,7 @@ impl<'a> Progress<'a> {
         })
     }
 
-    fn placed(&self, user: &str) -> Vec<String> {
+    fn placed(&self, user: &str, uid: u32) -> Vec<String> {
         let Some((group, task)) = self
             .job
             .groups
@@ -134,7 +134,7 @@ impl<'a> Progress<'a> {
             JobType::Sysbatch => "sysbatch",
         };
         let user = match (user, user.strip_prefix("nomad-")) {
-            ("", _) => "the driver's default".to_owned(),
+            ("", _) => format!("uid {uid}"),
             (_, Some(uid)) => format!("dyn {uid}"),
             (name, None) => name.to_owned(),
         };
@@ -180,8 +180,11 @@ fn exited(result: &ExitResult, code: u8, lived: Duration, stopping: Option<Durat
     }
 }
 
-/// Tenths of a second are enough for people.
+/// Tenths of a second are enough for people, and milliseconds below that.
 fn rounded(duration: Duration) -> String {
+    if duration < Duration::from_millis(100) {
+        return format!("{}ms", duration.as_millis());
+    }
     if duration < Duration::from_secs(60) {
         let tenths = format!("{:.1}", duration.as_secs_f64());
         return format!("{}s", tenths.trim_end_matches(".0"));

@@ -15,25 +15,29 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
     };
     let mut progress = Progress::new(&job, global.quiet);
-    let ended = client::run(&job, &settings(run, global), output, &mut |event| {
+    let ended = client::run(&job, &settings(run, global)?, output, &mut |event| {
         progress.tell(&event)
     });
-    ended.map_err(|source| Failure::Client { file, source })
+    ended.map_err(|source| Failure::Client {
+        file,
+        source: Box::new(source),
+    })
 }
 
-fn settings(run: &Run, global: &Global) -> Settings {
-    Settings {
-        data_dir: global.data_dir.clone(),
-        run_dir: global.run_dir.clone(),
-        keep: match (run.rm, run.keep) {
-            (true, _) => Keep::Never,
-            (false, true) => Keep::Always,
-            (false, false) => Keep::Failed,
-        },
-        restart: if run.no_restart {
-            Restarting::Never
-        } else {
-            Restarting::AsTheJobSays
-        },
-    }
+fn settings(run: &Run, global: &Global) -> std::io::Result<Settings> {
+    let keep = match (run.rm, run.keep) {
+        (true, _) => Keep::Never,
+        (false, true) => Keep::Always,
+        (false, false) => Keep::Failed,
+    };
+    let restart = if run.no_restart {
+        Restarting::Never
+    } else {
+        Restarting::AsTheJobSays
+    };
+    Ok(Settings {
+        keep,
+        restart,
+        ..global.settings()?
+    })
 }

@@ -1,6 +1,4 @@
 //! `encamp validate`: is the job file right, as far as that can be said without running it?
-use client::Settings;
-
 use crate::cli::{Global, Validate};
 use crate::commands::read_job;
 use crate::failure::Failure;
@@ -8,11 +6,7 @@ use crate::terminal;
 
 pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
     let (file, job) = read_job(&validate.file)?;
-    let settings = Settings {
-        data_dir: global.data_dir.clone(),
-        run_dir: global.run_dir.clone(),
-        ..Settings::default()
-    };
+    let settings = global.settings()?;
     match client::check(&job, &settings) {
         Ok(()) => {
             if !global.quiet {
@@ -20,6 +14,9 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
             }
             Ok(0)
         }
-        Err(source) => Err(Failure::Client { file, source }),
+        Err(source) => Err(Failure::Client {
+            file,
+            source: Box::new(source),
+        }),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Without root or a usable hierarchy each test says so and passes, unless `ENCAMP_TEST_REQUIRE` (a comma list with
 //! `root`, `cgroup` or `all`) says that it must not.
+#![deny(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
     reason = "a failed step of a test is a failed test"

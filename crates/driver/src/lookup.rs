@@ -1,4 +1,4 @@
-//! Where on the host a path inside lies, for finding the command before there is an inside.
+//! Where a path inside lies, for finding the command before there is an inside.
 use std::path::{Path, PathBuf};
 
 use sandbox::spec::{Candidate, Mount, Source, Unexecutable};
@@ -6,36 +6,19 @@ use sandbox::spec::{Candidate, Mount, Source, Unexecutable};
 /// The candidate for a path inside, by the mounts that will be there; `None` where nothing of the host's will be.
 pub(crate) fn locate(mounts: &[Mount], target: &Path) -> Option<Candidate> {
     let mount = covering(mounts, target)?;
-    let rest = target.strip_prefix(&mount.target).ok()?;
-    let (path, unexecutable) = match &mount.source {
-        Source::Bind { path, .. } if !mount.flags.read_only => (path, Unexecutable::Chmod),
-        Source::Bind { path, .. } | Source::Layer { path } => (path, Unexecutable::Refuse),
-        _ => return None,
-    };
-    // What is seen at its own place keeps its links to its neighbours: resolve from the host's root.
-    if *path == mount.target {
-        return Some(on_host(target, unexecutable));
+    match &mount.source {
+        Source::Bind { .. } if !mount.flags.read_only => {
+            Some(candidate(target, Unexecutable::Chmod))
+        }
+        Source::Bind { .. } | Source::Layer { .. } => Some(candidate(target, Unexecutable::Refuse)),
+        _ => None,
     }
-    // A file that is bound itself.
-    let (base, relative) = match rest.as_os_str().is_empty() {
-        true => (path.parent()?, Path::new(path.file_name()?)),
-        false => (path.as_path(), rest),
-    };
-    Some(Candidate {
-        target: target.to_owned(),
-        base: Some(base.to_owned()),
-        relative: relative.to_owned(),
-        unexecutable,
-    })
 }
 
-/// The candidate for a path that is the host's own.
-pub(crate) fn on_host(target: &Path, unexecutable: Unexecutable) -> Candidate {
-    let relative = target.strip_prefix("/").unwrap_or(target).to_owned();
+/// The candidate at this path.
+pub(crate) fn candidate(target: &Path, unexecutable: Unexecutable) -> Candidate {
     Candidate {
         target: target.to_owned(),
-        base: None,
-        relative,
         unexecutable,
     }
 }
@@ -62,11 +45,18 @@ pub(crate) fn distinct(candidates: impl Iterator<Item = Candidate>) -> Vec<Candi
     distinct
 }
 
-/// The path on the host that a candidate stands for, not yet resolved.
-pub(crate) fn host_path(candidate: &Candidate) -> PathBuf {
-    candidate
-        .base
-        .as_deref()
-        .unwrap_or(Path::new("/"))
-        .join(&candidate.relative)
+/// The path on the host of a path inside, not yet resolved.
+pub(crate) fn host_path(mounts: &[Mount], target: &Path) -> PathBuf {
+    let below = covering(mounts, target).and_then(|mount| match &mount.source {
+        Source::Bind { path, .. } | Source::Layer { path } => {
+            Some((path, target.strip_prefix(&mount.target).ok()?))
+        }
+        _ => None,
+    });
+    match below {
+        // A file that is bound itself: joining nothing would leave a slash.
+        Some((path, rest)) if rest.as_os_str().is_empty() => path.clone(),
+        Some((path, rest)) => path.join(rest),
+        None => target.to_owned(),
+    }
 }

@@ -114,7 +114,8 @@ impl Remote {
         if message.len() > MESSAGE {
             return Err(io::Error::from_raw_os_error(libc::ENAMETOOLONG));
         }
-        send(self.channel.as_fd(), &message, fds)
+        // An init that is frozen must not hold the caller up.
+        send(self.channel.as_fd(), &message, fds, SendFlags::DONTWAIT)
     }
 
     /// SIGKILL to an entered command and its process group.
@@ -143,9 +144,13 @@ pub(crate) fn run(program: &Program, inner: &[Step], channel: &OwnedFd, error: &
     );
     let main = match forked {
         Ok((pid, pidfd)) => {
-            // Only the forked process may keep the error pipe open, or its end would never be seen.
-            close(error);
             if say(channel.as_fd(), &[STARTED, MAIN], &[pidfd.as_fd()]).is_err() {
+                return;
+            }
+            // Only the forked process may keep the error pipe open, or its end would never be seen; and the caller's own ends of
+            // what it talks through must end with it.
+            let kept = [channel.as_raw_fd(), children.as_raw_fd()];
+            if sys::close_all_but(kept).is_err() {
                 return;
             }
             pid
@@ -155,11 +160,6 @@ pub(crate) fn run(program: &Program, inner: &[Step], channel: &OwnedFd, error: &
     let mut here = [(0i32, 0u32); ROOM];
     here[0] = (main, MAIN);
     serve(program, channel.as_fd(), children.as_fd(), &mut here);
-}
-
-/// Closes a descriptor that the parent side of the clone still owns by value; in this process it is a copy of its own.
-fn close(copy: &OwnedFd) {
-    sys::close(copy.as_raw_fd());
 }
 
 fn watch_children() -> io::Result<OwnedFd> {
@@ -202,18 +202,28 @@ fn reap_all(
 ) -> bool {
     let mut drain = [0u8; 128];
     let _ = rustix::io::read(children, &mut drain);
+    let mut main = None;
     while let Ok(Some((pid, status))) = sys::reap() {
         let Some(slot) = here.iter_mut().find(|slot| slot.0 == pid) else {
             continue;
         };
         let id = slot.1;
         *slot = (0, 0);
-        let told = say(channel, &[ENDED, id, status as u32], &[]);
-        if id == MAIN || told.is_err() {
+        if id == MAIN {
+            // Told last: nothing is listened to after it.
+            main = Some(status);
+        } else if say(channel, &[ENDED, id, status as u32], &[]).is_err() {
             return false;
         }
     }
-    true
+    match main {
+        Some(status) => {
+            // Whoever would hear it is gone, or hears it.
+            let _ = say(channel, &[ENDED, MAIN, status as u32], &[]);
+            false
+        }
+        None => true,
+    }
 }
 
 /// Carries out one request. `false` when the other side is gone.
@@ -229,7 +239,9 @@ fn obey(program: &Program, channel: BorrowedFd<'_>, here: &mut [(i32, u32); ROOM
             let cwd = message
                 .get(12..)
                 .and_then(|rest| CString::from_vec_with_nul(rest.to_vec()).ok());
+            let room = here.iter().any(|slot| slot.0 == 0);
             let result = match cwd {
+                Some(_) if !room => Err(io::Error::from_raw_os_error(libc::EAGAIN).into()),
                 Some(cwd) => fork_command(program, &fds, cwd, tty),
                 None => Err(io::Error::from_raw_os_error(libc::EINVAL).into()),
             };
@@ -254,17 +266,14 @@ fn answer(
     id: u32,
     result: Result<(i32, OwnedFd), Failure>,
 ) -> bool {
-    let slot = here.iter_mut().find(|slot| slot.0 == 0);
-    match (result, slot) {
-        (Ok((pid, pidfd)), Some(slot)) => {
-            *slot = (pid, id);
+    match result {
+        Ok((pid, pidfd)) => {
+            if let Some(slot) = here.iter_mut().find(|slot| slot.0 == 0) {
+                *slot = (pid, id);
+            }
             say(channel, &[STARTED, id], &[pidfd.as_fd()]).is_ok()
         }
-        (Ok((pid, _)), None) => {
-            crate::launch::kill_group(pid);
-            say(channel, &[FAILED, id, u32::MAX, libc::EAGAIN as u32], &[]).is_ok()
-        }
-        (Err(failure), _) => {
+        Err(failure) => {
             let errno = failure.source.raw_os_error().unwrap_or(libc::EIO) as u32;
             say(channel, &[FAILED, id, failure.index(), errno], &[]).is_ok()
         }
@@ -310,20 +319,30 @@ fn say(channel: BorrowedFd<'_>, words: &[u32], fds: &[BorrowedFd<'_>]) -> io::Re
     for (place, word) in message.chunks_exact_mut(4).zip(words) {
         place.copy_from_slice(&word.to_ne_bytes());
     }
-    send(channel, &message[..words.len() * 4], fds)
+    send(
+        channel,
+        &message[..words.len() * 4],
+        fds,
+        SendFlags::empty(),
+    )
 }
 
 /// sendmsg(2) with descriptors.
 ///
 /// # Errors
 /// sendmsg(2).
-pub fn send(channel: BorrowedFd<'_>, message: &[u8], fds: &[BorrowedFd<'_>]) -> io::Result<()> {
+pub fn send(
+    channel: BorrowedFd<'_>,
+    message: &[u8],
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> io::Result<()> {
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
     let mut control = SendAncillaryBuffer::new(&mut space);
     if !fds.is_empty() && !control.push(SendAncillaryMessage::ScmRights(fds)) {
         return Err(io::Error::from_raw_os_error(libc::ETOOMANYREFS));
     }
-    let flags = SendFlags::NOSIGNAL;
+    let flags = flags | SendFlags::NOSIGNAL;
     let sent = rustix::io::retry_on_intr(|| {
         rustix::net::sendmsg(channel, &[IoSlice::new(message)], &mut control, flags)
     })?;

@@ -157,15 +157,23 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
     }
 }
 
-/// Clones a command into the namespaces of a process that has no init of ours. The caller is the process's parent.
+/// A command that has been cloned and may not have been executed yet.
+#[derive(Debug)]
+pub struct Entering {
+    /// Its pid as the caller sees it; it leads a process group once it has been executed.
+    pub pid: i32,
+    /// The command.
+    pub pidfd: OwnedFd,
+    /// Readable once [`executed`] can tell.
+    pub report: OwnedFd,
+}
+
+/// Clones a command into the namespaces of a process that has no init of ours. The caller is the process's parent. Does not wait for
+/// the exec, which a frozen cgroup holds up.
 ///
 /// # Errors
-/// As [`launch`]; step numbers are those of [`Program::entered`].
-pub fn enter(
-    program: &Program,
-    process: &Process,
-    entry: Entry,
-) -> Result<(i32, OwnedFd), Failure> {
+/// clone3(2), setns(2).
+pub fn enter(program: &Program, process: &Process, entry: Entry) -> Result<Entering, Failure> {
     let steps = program.entered(entry);
     let (report, error) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     let parent = rustix::process::getpid().as_raw_nonzero().get();
@@ -176,12 +184,15 @@ pub fn enter(
     let (pid, pidfd) = in_pid_namespace(program, process, || {
         child::clone(args, || child::carry_out(&steps, 0, parent, error.as_fd()))
     })?;
-    drop(error);
-    if let Err(failure) = read_report(report.as_fd()) {
-        bury(pidfd.as_fd());
-        return Err(failure);
-    }
-    Ok((pid, pidfd))
+    Ok(Entering { pid, pidfd, report })
+}
+
+/// Whether a command that was entered has been executed, by its report. The child of a failure is ending and is the caller's to reap.
+///
+/// # Errors
+/// The step that failed, in the numbers of [`Program::entered`], and why.
+pub fn executed(report: BorrowedFd<'_>) -> Result<(), Failure> {
+    read_report(report)
 }
 
 /// setns(2) to a pid namespace only changes where later children go, so it is set for the one clone and put back.

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
 
 use crate::spec::MountFlags;
 use crate::view::private_directory_at;
@@ -98,39 +99,34 @@ impl Scratch {
             let (mount, kind) = mounts::bind(host, false, read_only)?;
             return Ok(Layer::Mount(target.to_owned(), mount, kind));
         }
-        let name = file_name(target);
-        let kept = self.overlay(
-            self.upper.as_fd(),
-            self.work.as_fd(),
-            &name,
+        let lower = Lower {
             host,
-            &stat,
+            name: file_name(target),
+            stat,
             flags,
-        );
-        let mount = match kept {
+        };
+        let mount = match lower.overlay(self.upper.as_fd(), self.work.as_fd()) {
             Ok(mount) => mount,
-            Err(error) => self.fall_back(host, &name, &stat, flags, &error, refusals)?,
+            Err(error) => lower.fall_back(error, refusals)?,
         };
         Ok(Layer::Mount(target.to_owned(), mount, FileType::Directory))
     }
+}
 
+/// A host directory that gets a layer.
+struct Lower<'a> {
+    host: &'a Path,
+    /// Of its own directories below upper and work.
+    name: String,
+    stat: fs::Metadata,
+    flags: MountFlags,
+}
+
+impl Lower<'_> {
     /// Where the scratch directory's file system cannot hold an upper layer: one on tmpfs, and only then none.
-    fn fall_back(
-        &self,
-        host: &Path,
-        name: &str,
-        stat: &fs::Metadata,
-        flags: MountFlags,
-        error: &rustix::io::Errno,
-        refusals: &mut Vec<String>,
-    ) -> Result<OwnedFd, Error> {
-        let shown = host.display();
-        let tmpfs = mounts::tmpfs(None, 0o700, MountFlags::default())?;
-        let on_tmpfs = private_directory_at(tmpfs.as_fd(), Path::new("upper")).and_then(|upper| {
-            let work = private_directory_at(tmpfs.as_fd(), Path::new("work"))?;
-            self.overlay(upper.as_fd(), work.as_fd(), name, host, stat, flags)
-        });
-        if let Ok(mount) = on_tmpfs {
+    fn fall_back(&self, error: Errno, refusals: &mut Vec<String>) -> Result<OwnedFd, Error> {
+        let shown = self.host.display();
+        if let Ok(mount) = self.overlay_on_tmpfs() {
             refusals.push(format!(
                 "writes below {shown} are lost at a restart: no upper layer on disk ({error})"
             ));
@@ -139,30 +135,34 @@ impl Scratch {
         refusals.push(format!(
             "{shown} is read-only: no overlay can be made over it ({error})"
         ));
-        mounts::bind(
-            host,
-            true,
-            MountFlags {
-                read_only: true,
-                ..flags
-            },
-        )
-        .map(|(mount, _)| mount)
+        let read_only = MountFlags {
+            read_only: true,
+            ..self.flags
+        };
+        mounts::bind(self.host, true, read_only).map(|(mount, _)| mount)
     }
 
-    fn overlay(
-        &self,
-        upper: BorrowedFd<'_>,
-        work: BorrowedFd<'_>,
-        name: &str,
-        lower: &Path,
-        stat: &fs::Metadata,
-        flags: MountFlags,
-    ) -> rustix::io::Result<OwnedFd> {
-        let upper = upper_directory(upper, name, stat)?;
-        forget_volatile(work, name);
-        let work = private_directory_at(work, Path::new(name))?;
-        mounts::overlay(lower, upper.as_fd(), work.as_fd(), flags)
+    /// Overlayfs takes directories of the caller's own mount namespace only (of any other since Linux 6.15), so the tmpfs is attached
+    /// in one that lives as long as a thread. The overlay keeps what it is made of.
+    fn overlay_on_tmpfs(&self) -> Result<OwnedFd, Error> {
+        let tmpfs = mounts::tmpfs(None, 0o700, MountFlags::default())?;
+        let attached = || {
+            mounts::attach_in_a_namespace_of_this_thread(tmpfs.as_fd())?;
+            let upper = private_directory_at(tmpfs.as_fd(), Path::new("upper"))?;
+            let work = private_directory_at(tmpfs.as_fd(), Path::new("work"))?;
+            self.overlay(upper.as_fd(), work.as_fd())
+        };
+        let made = std::thread::scope(|scope| scope.spawn(attached).join());
+        // reason: a thread that panicked has said so already; its panic is ours.
+        made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            .map_err(|e| Error::path("make an overlay over", self.host, e))
+    }
+
+    fn overlay(&self, upper: BorrowedFd<'_>, work: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {
+        let upper = upper_directory(upper, &self.name, &self.stat)?;
+        forget_volatile(work, &self.name);
+        let work = private_directory_at(work, Path::new(&self.name))?;
+        mounts::overlay(self.host, upper.as_fd(), work.as_fd(), self.flags)
     }
 }
 
@@ -206,4 +206,18 @@ fn file_name(target: &Path) -> String {
     text.trim_start_matches('/')
         .replace('%', "%25")
         .replace('/', "%2F")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_a_file_name_of_its_own() {
+        let name = |path: &str| file_name(Path::new(path));
+        assert_eq!(name("/usr"), "usr");
+        assert_eq!(name("/usr/local/lib"), "usr%2Flocal%2Flib");
+        assert_eq!(name("/usr%2Flocal"), "usr%252Flocal");
+        assert_ne!(name("/usr/local"), name("/usr%2Flocal"));
+    }
 }

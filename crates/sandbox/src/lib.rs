@@ -29,7 +29,9 @@ mod view;
 
 pub use error::Error;
 pub use executable::explain;
-pub use launch::{End, Failure, Process, enter, kill_group, launch, namespaces, reap};
+pub use launch::{
+    End, Entering, Failure, Process, enter, executed, kill_group, launch, namespaces, reap,
+};
 pub use prepare::prepare;
 pub use program::{Entry, Prepared, Program};
 pub use spec::Spec;

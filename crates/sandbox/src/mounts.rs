@@ -2,8 +2,10 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::FileType;
-use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags, OpenTreeFlags};
+use rustix::fs::{CWD, FileType};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
+};
 
 use crate::spec::{MountFlags, Propagation};
 use crate::view::{Found, Links, host, open_path, path_of};
@@ -112,4 +114,16 @@ pub(crate) fn overlay(
         Err(rustix::io::Errno::INVAL) => filesystem("overlay", &options[..3], attributes(flags)),
         other => other,
     }
+}
+
+/// Gives the calling thread a mount namespace of its own and attaches a mount over its root. Paths still lead from the old root, as
+/// nothing looks for what lies over a root itself (path_resolution(7)).
+pub(crate) fn attach_in_a_namespace_of_this_thread(
+    mount: BorrowedFd<'_>,
+) -> rustix::io::Result<()> {
+    sys::unshare_mounts()?;
+    let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    rustix::mount::mount_change(c"/", private)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+    rustix::mount::move_mount(mount, c"", CWD, c"/", flags)
 }

@@ -68,10 +68,6 @@ pub struct Executable {
 pub struct Candidate {
     /// Path as the process sees it.
     pub target: PathBuf,
-    /// The tree that holds it on the host; `None`: the host's own root.
-    pub base: Option<PathBuf>,
-    /// Path below `base`, resolved without ever leaving it.
-    pub relative: PathBuf,
     /// What to do when it is a regular file without execute permission.
     pub unexecutable: Unexecutable,
 }

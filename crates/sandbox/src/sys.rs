@@ -9,6 +9,8 @@ use std::ffi::CStr;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
+use rustix::thread::UnshareFlags;
+
 /// `CLONE_INTO_CGROUP`; libc's constant is truncated to zero on some targets.
 pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
@@ -82,16 +84,25 @@ pub unsafe fn clone3(args: CloneArgs) -> io::Result<Cloned> {
 
 /// close_range(2) from `first` to the end with `CLOSE_RANGE_CLOEXEC`: they go away at exec, the error pipe among them.
 pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
-    // SAFETY: takes no pointers.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            first as libc::c_uint,
-            libc::c_uint::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    check(result).map(drop)
+    close_range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC)
+}
+
+/// close(2) of every descriptor above 2 but these, in a child that ends by `exit_now`: after a clone both sides own a copy of each.
+pub fn close_all_but(mut keep: [RawFd; 2]) -> io::Result<()> {
+    keep.sort_unstable();
+    let mut first = 3;
+    for kept in keep {
+        if first < kept {
+            close_range(first, kept - 1, 0)?;
+        }
+        first = kept + 1;
+    }
+    close_range(first, RawFd::MAX, 0)
+}
+
+fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> io::Result<()> {
+    // SAFETY: takes no pointers; whoever owns what is closed here never runs in this process again.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }
 
 /// mount_setattr(2) on `path` relative to `dir`, with `AT_RECURSIVE` when asked.
@@ -238,6 +249,12 @@ pub fn setns(namespace: BorrowedFd<'_>, kinds: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::setns(namespace.as_raw_fd(), kinds) }.into()).map(drop)
 }
 
+/// unshare(2) of the calling thread's mount namespace and, as the kernel wants it, of its root and working directory.
+pub fn unshare_mounts() -> rustix::io::Result<()> {
+    // SAFETY: the descriptor table stays shared, which is all that could hurt other threads.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
+}
+
 /// dup3(2) onto a number; the same number only loses its close-on-exec flag.
 pub fn dup2(source: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
     if source.as_raw_fd() == number {
@@ -246,12 +263,6 @@ pub fn dup2(source: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
     }
     // SAFETY: takes no pointers; whoever owned `number` in this process is gone after the clone.
     check(unsafe { libc::dup2(source.as_raw_fd(), number) }.into()).map(drop)
-}
-
-/// close(2) of this process's copy of a descriptor that another value still owns: after a clone both sides own one.
-pub fn close(number: RawFd) {
-    // SAFETY: takes no pointers. The owner's destructor never runs in this process: it ends by `exit_now`.
-    let _ = unsafe { libc::close(number) };
 }
 
 /// pidfd_send_signal(2) of any number, real-time signals included; errno on failure.
@@ -290,12 +301,6 @@ pub fn peer_uid(socket: BorrowedFd<'_>) -> io::Result<u32> {
         )
     };
     check(result.into()).map(|_| peer.uid)
-}
-
-/// A descriptor that this process has held since its start, by its number.
-pub fn number<'a>(fd: RawFd) -> BorrowedFd<'a> {
-    // SAFETY: used by the image for the descriptors its program names and keeps open for its whole life.
-    unsafe { BorrowedFd::borrow_raw(fd) }
 }
 
 /// setgroups(2) of the calling thread.
@@ -398,7 +403,7 @@ impl Block {
             return None;
         }
         // SAFETY: the word lies inside the mapping, which is page-aligned and stays until exec.
-        Some(unsafe { self.start.add(index).read() })
+        Some(unsafe { self.start.wrapping_add(index).read() })
     }
 
     fn point(&mut self, index: usize) -> Option<()> {
@@ -406,7 +411,11 @@ impl Block {
             .word(index)
             .filter(|offset| *offset < self.len as u64)?;
         // SAFETY: `word` has just shown that the word lies inside the writable mapping.
-        unsafe { self.start.add(index).write(self.start as u64 + offset) };
+        unsafe {
+            self.start
+                .wrapping_add(index)
+                .write(self.start as u64 + offset)
+        };
         Some(())
     }
 
@@ -477,13 +486,4 @@ pub unsafe fn spawn_vfork(
 pub unsafe fn borrow<'a>(fd: RawFd) -> BorrowedFd<'a> {
     // SAFETY: the caller vouches for it.
     unsafe { BorrowedFd::borrow_raw(fd) }
-}
-
-/// Takes over a descriptor that is known only by its number.
-///
-/// # Safety
-/// It must be open and owned by nobody else.
-pub unsafe fn own(fd: RawFd) -> OwnedFd {
-    // SAFETY: the caller vouches for it.
-    unsafe { OwnedFd::from_raw_fd(fd) }
 }

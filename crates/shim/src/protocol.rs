@@ -3,6 +3,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
+use rustix::net::SendFlags;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -112,9 +113,30 @@ pub fn send<T: Serialize>(
     message: &T,
     fds: &[BorrowedFd<'_>],
 ) -> io::Result<()> {
+    send_with(socket, message, fds, SendFlags::empty())
+}
+
+/// Sends one message if there is room for it.
+///
+/// # Errors
+/// sendmsg(2); `EAGAIN` when the other side does not read.
+pub fn send_at_once<T: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &T,
+    fds: &[BorrowedFd<'_>],
+) -> io::Result<()> {
+    send_with(socket, message, fds, SendFlags::DONTWAIT)
+}
+
+fn send_with<T: Serialize>(
+    socket: BorrowedFd<'_>,
+    message: &T,
+    fds: &[BorrowedFd<'_>],
+    flags: SendFlags,
+) -> io::Result<()> {
     let mut buffer = [0u8; MESSAGE];
     let bytes = postcard::to_slice(message, &mut buffer).map_err(io::Error::other)?;
-    sandbox::init::send(socket, bytes, fds)
+    sandbox::init::send(socket, bytes, fds, flags)
 }
 
 /// Receives one message; `None`: the other side is gone.

@@ -1,15 +1,42 @@
 //! The exit record: a few lines of text in the state directory, written whole or not at all.
 use std::fmt::Write as _;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::protocol::{Finish, Record};
 
 const NAME: &str = "exit";
 const TEMPORARY: &str = "exit.new";
+
+/// Longer than any record.
+const ROOM: u64 = 256;
+
+/// Takes the room of a record beforehand: a disk that is full in the end must not cost it.
+///
+/// # Errors
+/// openat(2), fallocate(2).
+pub fn reserve(state: BorrowedFd<'_>) -> io::Result<()> {
+    let file = open(state)?;
+    match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, ROOM) {
+        // Not every file system can; then the record takes its chance.
+        Err(Errno::OPNOTSUPP) => Ok(()),
+        other => Ok(other?),
+    }
+}
+
+fn open(state: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    Ok(rustix::fs::openat(
+        state,
+        TEMPORARY,
+        flags,
+        Mode::from_raw_mode(0o600),
+    )?)
+}
 
 /// Writes the record: a new file, renamed over the name, so that a reader sees all of it or none. `durable` waits for the disk.
 ///
@@ -35,13 +62,13 @@ pub fn write(state: BorrowedFd<'_>, record: &Record, durable: bool) -> io::Resul
         u8::from(*deaf),
     )
     .map_err(io::Error::other)?;
-    let flags =
-        OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = rustix::fs::openat(state, TEMPORARY, flags, Mode::from_raw_mode(0o600))?;
+    // Not truncated before it is written: that would give back what was reserved.
+    let file = open(state)?;
     let mut rest = text.as_bytes();
     while !rest.is_empty() {
         rest = &rest[rustix::io::write(&file, rest)?..];
     }
+    rustix::fs::ftruncate(&file, text.len() as u64)?;
     if durable {
         rustix::fs::fsync(file.as_fd())?;
     }
@@ -119,6 +146,8 @@ mod tests {
             deaf: false,
             ended_at: 5,
         };
+        reserve(state.as_fd()).unwrap();
+        assert_eq!(read(&dir).unwrap(), None);
         write(state.as_fd(), &record, true).unwrap();
         assert_eq!(read(&dir).unwrap(), Some(record));
         std::fs::write(dir.join(NAME), "code 1\nsig").unwrap();

@@ -18,7 +18,7 @@ use sandbox::Prepared;
 use crate::connection::Shim;
 use crate::orders::Orders;
 use crate::protocol::{self, Failed, Reply, SOCKET};
-use crate::{Launch, Lifetime, Running, SpawnError, embedded, sys};
+use crate::{Launch, Lifetime, Running, SpawnError, embedded, record, sys};
 
 /// How long leftovers in the cgroup may take to die.
 const EMPTYING: Duration = Duration::from_secs(10);
@@ -36,9 +36,13 @@ pub fn spawn(launch: &Launch<'_>) -> Result<(Shim, Running), SpawnError> {
         cgroup.empty(EMPTYING)?;
     }
     let prepared = sandbox::prepare(launch.spec, &cgroup).map_err(SpawnError::from)?;
-    make_state(launch.state)?;
-    let started = start(launch, &prepared, &cgroup);
+    let state = make_state(launch.state).map_err(failed(&format!(
+        "make the state directory {}",
+        launch.state.display()
+    )))?;
+    let started = start(launch, &prepared, &cgroup, &state);
     if started.is_err() {
+        end(launch.state);
         let _ = crate::forget(launch.state);
     }
     let (control, running) = started?;
@@ -49,14 +53,43 @@ pub fn spawn(launch: &Launch<'_>) -> Result<(Shim, Running), SpawnError> {
     Ok((Shim::new(launch.state, Some(control)), running))
 }
 
-fn make_state(state: &Path) -> Result<(), SpawnError> {
-    fs::DirBuilder::new()
-        .mode(0o700)
-        .create(state)
-        .map_err(failed(&format!(
-            "make the state directory {}",
-            state.display()
-        )))
+/// A state directory and the socket in it.
+struct State {
+    directory: OwnedFd,
+    listener: OwnedFd,
+}
+
+/// Made under another name first, so that whoever finds a state directory finds somebody listening in it, or nobody ever will.
+fn make_state(path: &Path) -> io::Result<State> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}", std::process::id()));
+    let unfinished = path.with_file_name(name);
+    fs::DirBuilder::new().mode(0o700).create(&unfinished)?;
+    let made = furnish(&unfinished).and_then(|state| {
+        fs::rename(&unfinished, path)?;
+        Ok(state)
+    });
+    if made.is_err() {
+        let _ = fs::remove_dir_all(&unfinished);
+    }
+    made
+}
+
+fn furnish(path: &Path) -> io::Result<State> {
+    let directory = open_state(path)?;
+    let listener = listen(&directory)?;
+    record::reserve(directory.as_fd())?;
+    Ok(State {
+        directory,
+        listener,
+    })
+}
+
+/// Ends a shim whose start has failed: it may not have noticed.
+fn end(state: &Path) {
+    if let Some(shim) = children().get(state) {
+        let _ = rustix::process::pidfd_send_signal(shim, rustix::process::Signal::KILL);
+    }
 }
 
 fn failed(act: &str) -> impl FnOnce(io::Error) -> SpawnError + '_ {
@@ -70,11 +103,15 @@ fn start(
     launch: &Launch<'_>,
     prepared: &Prepared,
     cgroup: &Cgroup,
+    state: &State,
 ) -> Result<(OwnedFd, protocol::Running), SpawnError> {
-    let state = open_state(launch.state).map_err(failed("open the state directory"))?;
-    let listener = listen(&state).map_err(failed("listen on the shim's socket"))?;
     let (near, far) = pair().map_err(failed("make the control connection"))?;
-    let orders = orders(launch, prepared, cgroup, [&far, &listener, &state])?;
+    let orders = orders(
+        launch,
+        prepared,
+        cgroup,
+        [&far, &state.listener, &state.directory],
+    )?;
     let inherit: Vec<RawFd> = orders
         .fds
         .iter()

@@ -5,7 +5,7 @@
 //! that are async-signal-safe.
 #![allow(unsafe_code, reason = "the one file of this crate with raw calls")]
 
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 #[cfg(not(feature = "image"))]
 pub(crate) use starting::start;
@@ -72,6 +72,8 @@ mod starting {
     }
 
     fn execute(start: &Start<'_>) -> io::Result<()> {
+        // What our own caller left open is no business of the image, and none of what it starts.
+        sandbox::sys::close_on_exec_from(3)?;
         for fd in start.inherit {
             // SAFETY: takes no pointers.
             check(unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) })?;
@@ -104,17 +106,14 @@ mod starting {
     }
 }
 
-/// Takes over inherited descriptors.
-///
-/// # Safety
-/// Nobody else may own them.
-pub unsafe fn own(fd: RawFd) -> OwnedFd {
-    // SAFETY: the caller vouches for it.
-    unsafe { OwnedFd::from_raw_fd(fd) }
-}
-
 /// Takes over the descriptors that the orders of this very process name; called once, at its start.
 pub fn inherit(fd: RawFd) -> OwnedFd {
     // SAFETY: orders name only descriptors that this process inherited over its exec, each once, and nothing has taken them before.
-    unsafe { own(fd) }
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// Borrows a descriptor that the orders name and that this process keeps open for its whole life.
+pub fn held<'a>(fd: RawFd) -> BorrowedFd<'a> {
+    // SAFETY: orders name only descriptors that are open; those that are kept are never closed.
+    unsafe { BorrowedFd::borrow_raw(fd) }
 }

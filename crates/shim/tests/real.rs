@@ -1,212 +1,23 @@
 //! A process with its shim, for real: needs root and a cgroup hierarchy.
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![deny(unsafe_code)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests; a skipped one says so"
+)]
+
+mod world;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use sandbox::spec::*;
-use shim::{End, Enter, Found, Launch, Lifetime, Running, Shim, SpawnError, Streams};
+use shim::{End, Enter, Found, Lifetime, SpawnError, Streams};
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// A fresh directory, cgroup and FIFOs, all gone in the end.
-struct World {
-    dir: PathBuf,
-    cgroup: cgroup::Cgroup,
-    readers: Vec<fs::File>,
-}
-
-impl World {
-    fn new() -> Option<World> {
-        if !rustix::process::geteuid().is_root() {
-            let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-            assert!(
-                !required.contains("root") && !required.contains("all"),
-                "root is required"
-            );
-            eprintln!("SKIPPED: needs root");
-            return None;
-        }
-        let name = format!(
-            "encamp-test-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let dir = std::env::temp_dir().join(&name);
-        fs::create_dir(&dir).unwrap();
-        fs::set_permissions(&dir, fs::Permissions::from_mode(0o755)).unwrap();
-        let paths = cgroup::Host::detect().unwrap().paths(Path::new(&name));
-        let cgroup = cgroup::Cgroup::create(&paths).unwrap();
-        let mut readers = vec![];
-        for name in ["out", "err"] {
-            let path = dir.join(name);
-            rustix::fs::mknodat(
-                rustix::fs::CWD,
-                &path,
-                rustix::fs::FileType::Fifo,
-                0o600.into(),
-                0,
-            )
-            .unwrap();
-            let flags = rustix::fs::OFlags::RDONLY
-                | rustix::fs::OFlags::NONBLOCK
-                | rustix::fs::OFlags::CLOEXEC;
-            readers.push(
-                rustix::fs::open(&path, flags, rustix::fs::Mode::empty())
-                    .unwrap()
-                    .into(),
-            );
-        }
-        Some(World {
-            dir,
-            cgroup,
-            readers,
-        })
-    }
-
-    fn state(&self) -> PathBuf {
-        self.dir.join("state")
-    }
-
-    fn spawn(&self, spec: &Spec) -> Result<(Shim, Running), SpawnError> {
-        self.spawn_as(spec, Lifetime::Detached)
-    }
-
-    fn spawn_as(&self, spec: &Spec, lifetime: Lifetime) -> Result<(Shim, Running), SpawnError> {
-        let state = self.state();
-        shim::spawn(&Launch {
-            spec,
-            cgroup: self.cgroup.paths(),
-            state: &state,
-            lifetime,
-            title: "test",
-        })
-    }
-
-    fn output(&mut self) -> String {
-        let mut text = String::new();
-        match self.readers[0].read_to_string(&mut text) {
-            Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
-                panic!("read the output: {error}")
-            }
-            _ => text,
-        }
-    }
-
-    fn spec(&self, init: Init, command: &str, args: &[&str]) -> Spec {
-        let target = PathBuf::from(command);
-        let candidate = Candidate {
-            base: None,
-            relative: target.strip_prefix("/").unwrap().to_owned(),
-            target,
-            unexecutable: Unexecutable::Refuse,
-        };
-        let mount = |target: &str, source| Mount {
-            target: target.into(),
-            source,
-            flags: MountFlags::default(),
-            missing: Missing::Skip,
-        };
-        let layer = |path: &str| mount(path, Source::Layer { path: path.into() });
-        let own = init == Init::Process;
-        let mut mounts = vec![];
-        if own {
-            mounts.extend(["/bin", "/etc", "/lib", "/lib64", "/sbin", "/usr"].map(layer));
-            mounts.push(mount("/dev", Source::Dev { devices: vec![] }));
-            mounts.push(mount("/sys", Source::Sysfs));
-            mounts.push(mount("/dev/mqueue", Source::Mqueue));
-            mounts.push(mount(
-                "/tmp",
-                Source::Tmpfs {
-                    size_bytes: None,
-                    mode: 0o1777,
-                },
-            ));
-        }
-        mounts.push(mount("/proc", Source::Proc));
-        let rule = |path: &str, access| Rule {
-            path: path.into(),
-            access,
-            missing: Missing::Skip,
-            inside: false,
-        };
-        let rx = Access::READ | Access::EXECUTE;
-        let landlock = Landlock {
-            rules: ["/bin", "/usr", "/lib", "/lib64", "/etc/ld.so.cache"]
-                .map(|path| rule(path, rx))
-                .to_vec(),
-            scoped: true,
-        };
-        let mut landlock = landlock;
-        landlock
-            .rules
-            .push(rule("/dev/null", Access::READ | Access::WRITE));
-        landlock.rules.push(Rule {
-            inside: true,
-            ..rule("/proc", Access::READ)
-        });
-        Spec {
-            command: Command {
-                executable: Executable {
-                    name: command.into(),
-                    candidates: vec![candidate],
-                },
-                args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-                env: BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]),
-                cwd: "/".into(),
-                create_cwd: false,
-            },
-            namespaces: Namespaces {
-                pid: Sharing::Private,
-                ipc: Sharing::Private,
-                net: None,
-                hostname: None,
-            },
-            init,
-            root: if own {
-                Root::Directory {
-                    scratch: self.dir.join("scratch"),
-                    no_pivot_root: false,
-                }
-            } else {
-                Root::Host { read_only: true }
-            },
-            mounts,
-            masked: vec!["/proc/kcore".into(), "/sys/firmware".into()],
-            read_only: vec!["/proc/sys".into()],
-            landlock: (!own).then_some(landlock),
-            identity: Identity {
-                uid: 65534,
-                gid: 65534,
-                groups: vec![],
-            },
-            capabilities: Capabilities::default(),
-            no_new_privs: !own,
-            umask: 0o022,
-            oom_score_adj: Some(100),
-            stdio: Stdio {
-                stdout: Output::Fifo(self.dir.join("out")),
-                stderr: Output::Fifo(self.dir.join("err")),
-            },
-        }
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = self.cgroup.empty(Duration::from_secs(5));
-        self.cgroup.remove().unwrap();
-        let _ = shim::forget(&self.state());
-        fs::remove_dir_all(&self.dir).unwrap();
-    }
-}
-
-const BOTH: [Init; 2] = [Init::Process, Init::Ours];
+use world::{BOTH, World};
 
 #[test]
 fn a_process_runs_and_its_code_is_recorded() {

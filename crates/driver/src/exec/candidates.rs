@@ -42,6 +42,7 @@ fn below(directory: impl AsRef<Path>, command: &str) -> PathBuf {
 mod tests {
     use super::*;
     use crate::exec::root::layer;
+    use crate::lookup::host_path;
     use crate::lower::bind;
 
     fn found(command: &str) -> Vec<String> {
@@ -58,13 +59,8 @@ mod tests {
             bind("/m", "/srv"),
         ];
         let show = |candidate: Candidate| {
-            let base = candidate.base.unwrap_or_else(|| "".into());
-            format!(
-                "{} < {}:{}",
-                candidate.target.display(),
-                base.display(),
-                candidate.relative.display()
-            )
+            let host = host_path(&mounts, &candidate.target);
+            format!("{} < {}", candidate.target.display(), host.display())
         };
         candidates(command, &volumes, &mounts)
             .into_iter()
@@ -77,11 +73,11 @@ mod tests {
         assert_eq!(
             found("tmp4.txt"),
             [
-                "/local/tmp4.txt < /t/local:tmp4.txt",
-                "/srv/tmp4.txt < /m:tmp4.txt",
-                "/usr/local/bin/tmp4.txt < :usr/local/bin/tmp4.txt",
-                "/usr/bin/tmp4.txt < :usr/bin/tmp4.txt",
-                "/bin/tmp4.txt < :bin/tmp4.txt",
+                "/local/tmp4.txt < /t/local/tmp4.txt",
+                "/srv/tmp4.txt < /m/tmp4.txt",
+                "/usr/local/bin/tmp4.txt < /usr/local/bin/tmp4.txt",
+                "/usr/bin/tmp4.txt < /usr/bin/tmp4.txt",
+                "/bin/tmp4.txt < /bin/tmp4.txt",
             ]
         );
     }
@@ -90,18 +86,18 @@ mod tests {
     fn an_absolute_path_is_itself_or_below_local() {
         assert_eq!(
             found("/bin/sh"),
-            ["/local/bin/sh < /t/local:bin/sh", "/bin/sh < :bin/sh"]
+            ["/local/bin/sh < /t/local/bin/sh", "/bin/sh < /bin/sh"]
         );
         assert_eq!(
             found("/srv/bar/tmp5.txt"),
             [
-                "/local/srv/bar/tmp5.txt < /t/local:srv/bar/tmp5.txt",
-                "/srv/bar/tmp5.txt < /m:bar/tmp5.txt"
+                "/local/srv/bar/tmp5.txt < /t/local/srv/bar/tmp5.txt",
+                "/srv/bar/tmp5.txt < /m/bar/tmp5.txt"
             ]
         );
         assert_eq!(
             found("/local/foo/tmp3.txt")[1],
-            "/local/foo/tmp3.txt < /t/local:foo/tmp3.txt"
+            "/local/foo/tmp3.txt < /t/local/foo/tmp3.txt"
         );
     }
 
@@ -109,21 +105,21 @@ mod tests {
     fn a_relative_path_is_looked_for_everywhere() {
         assert_eq!(
             found("local/tmp2.txt")[1],
-            "/local/tmp2.txt < /t/local:tmp2.txt"
+            "/local/tmp2.txt < /t/local/tmp2.txt"
         );
-        assert!(found("foo/x").contains(&"/srv/foo/x < /m:foo/x".to_owned()));
+        assert!(found("foo/x").contains(&"/srv/foo/x < /m/foo/x".to_owned()));
     }
 
     #[test]
     fn no_name_leaves_the_tree_it_is_looked_for_in() {
         assert_eq!(
             found("../../../../etc/shadow")[0],
-            "/local/etc/shadow < /t/local:etc/shadow"
+            "/local/etc/shadow < /t/local/etc/shadow"
         );
         assert_eq!(
             found("../../../../etc/shadow")[1],
-            "/etc/shadow < /opt/etc:shadow"
+            "/etc/shadow < /opt/etc/shadow"
         );
-        assert_eq!(found("/srv/../../x"), ["/local/x < /t/local:x"]);
+        assert_eq!(found("/srv/../../x"), ["/local/x < /t/local/x"]);
     }
 }

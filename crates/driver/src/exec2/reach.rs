@@ -52,7 +52,7 @@ pub(crate) fn check_command(spec: &Spec) -> Result<(), StartError> {
         .candidates
         .iter()
         .find_map(|candidate| {
-            let real = std::fs::canonicalize(host_path(candidate))
+            let real = std::fs::canonicalize(host_path(&spec.mounts, &candidate.target))
                 .ok()
                 .filter(|path| path.is_file())?;
             Some((&candidate.target, real))

@@ -3,7 +3,7 @@ use std::path::Path;
 
 use sandbox::spec::{Candidate, Mount, Unexecutable};
 
-use crate::lookup::{covering, distinct, locate, on_host};
+use crate::lookup::{candidate, covering, distinct, locate};
 use crate::lower::clean;
 
 /// A path with a slash is itself, relative to the working directory; a bare name is looked for along `PATH`, whose relative
@@ -29,29 +29,22 @@ pub(super) fn candidates(
 /// Below a mount where that lies, else on the host. Nothing is made executable: `exec2` never did.
 fn located(target: &Path, mounts: &[Mount]) -> Option<Candidate> {
     match covering(mounts, target) {
-        Some(_) => locate(mounts, target).map(|candidate| Candidate {
-            unexecutable: Unexecutable::Refuse,
-            ..candidate
-        }),
-        None => Some(on_host(target, Unexecutable::Refuse)),
+        Some(_) => locate(mounts, target).map(|_| candidate(target, Unexecutable::Refuse)),
+        None => Some(candidate(target, Unexecutable::Refuse)),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lookup::host_path;
     use crate::lower::bind;
 
     fn found(command: &str, path: &str) -> Vec<String> {
         let mounts = [bind("/t/tmp", "/tmp"), bind("/t", "/m")];
         let show = |candidate: Candidate| {
-            let base = candidate.base.unwrap_or_else(|| "".into());
-            format!(
-                "{} < {}:{}",
-                candidate.target.display(),
-                base.display(),
-                candidate.relative.display()
-            )
+            let host = host_path(&mounts, &candidate.target);
+            format!("{} < {}", candidate.target.display(), host.display())
         };
         candidates(command, path, Path::new("/m"), &mounts)
             .into_iter()
@@ -63,11 +56,11 @@ mod tests {
     fn a_bare_name_is_looked_for_along_path() {
         assert_eq!(
             found("env", "/usr/bin:/bin:.:x::/usr/bin/"),
-            ["/usr/bin/env < :usr/bin/env", "/bin/env < :bin/env"]
+            ["/usr/bin/env < /usr/bin/env", "/bin/env < /bin/env"]
         );
         assert_eq!(
             found("x", "/m/local/bin"),
-            ["/m/local/bin/x < /t:local/bin/x"]
+            ["/m/local/bin/x < /t/local/bin/x"]
         );
     }
 
@@ -75,13 +68,13 @@ mod tests {
     fn a_path_is_itself() {
         assert_eq!(
             found("/usr/bin/env", "/bin"),
-            ["/usr/bin/env < :usr/bin/env"]
+            ["/usr/bin/env < /usr/bin/env"]
         );
         assert_eq!(
             found("local/script.sh", "/bin"),
-            ["/m/local/script.sh < /t:local/script.sh"]
+            ["/m/local/script.sh < /t/local/script.sh"]
         );
-        assert_eq!(found("./x", "/bin"), ["/m/x < /t:x"]);
-        assert_eq!(found("/tmp/x", "/bin"), ["/tmp/x < /t/tmp:x"]);
+        assert_eq!(found("./x", "/bin"), ["/m/x < /t/x"]);
+        assert_eq!(found("/tmp/x", "/bin"), ["/tmp/x < /t/tmp/x"]);
     }
 }

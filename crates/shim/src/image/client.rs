@@ -1,6 +1,8 @@
 //! The connections.
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::net::Shutdown;
+use sandbox::Entering;
 use shim::protocol::{self, Reply};
 
 /// One connection and what it waits for.
@@ -23,8 +25,8 @@ pub(crate) enum Wants {
 pub(crate) struct Command {
     /// Its number with init, or its pid.
     pub(crate) id: u32,
-    /// Its pidfd, when it is our own child.
-    pub(crate) child: Option<OwnedFd>,
+    /// When it is our own child.
+    pub(crate) child: Option<Entering>,
     /// It has been executed.
     pub(crate) started: bool,
     /// A terminal's master, to be handed over once it has.
@@ -39,8 +41,23 @@ impl Client {
         }
     }
 
-    /// Sends; a client that is gone misses it.
+    /// Sends without waiting. A client that is gone misses it; one that does not read what it asked for is let go.
     pub(crate) fn tell(&self, reply: &Reply, fds: &[BorrowedFd<'_>]) {
-        let _ = protocol::send(self.socket.as_fd(), reply, fds);
+        if protocol::send_at_once(self.socket.as_fd(), reply, fds).is_err() {
+            let _ = rustix::net::shutdown(&self.socket, Shutdown::Both);
+        }
+    }
+}
+
+impl Command {
+    /// What tells of its next change, when it is our own child: its exec, then its end.
+    pub(crate) fn watched(&self) -> Option<BorrowedFd<'_>> {
+        let child = self.child.as_ref()?;
+        let fd = if self.started {
+            &child.pidfd
+        } else {
+            &child.report
+        };
+        Some(fd.as_fd())
     }
 }

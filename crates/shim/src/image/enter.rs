@@ -3,8 +3,8 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::process::Signal;
 use rustix::pty::OpenptFlags;
 use sandbox::{Entry, Failure};
 use shim::protocol::{Failed, Reply};
@@ -23,13 +23,7 @@ pub(crate) struct Asked {
 /// Starts it, or asks init to.
 pub(crate) fn enter(task: &Task, client: &mut Client, asked: Asked, next: &mut u32) {
     match try_enter(task, asked, next) {
-        Ok(command) => {
-            let started = command.started;
-            client.wants = Wants::Command(command);
-            if started {
-                announce(client);
-            }
-        }
+        Ok(command) => client.wants = Wants::Command(command),
         Err(failure) => client.tell(&Reply::NotEntered(failed(&failure)), &[]),
     }
 }
@@ -90,18 +84,18 @@ fn try_enter(task: &Task, asked: Asked, next: &mut u32) -> Result<Command, Failu
             master,
         });
     }
-    let (pid, pidfd) = sandbox::enter(&task.program, &task.process, entry)?;
+    let child = sandbox::enter(&task.program, &task.process, entry)?;
     Ok(Command {
-        id: pid as u32,
-        child: Some(pidfd),
-        started: true,
+        id: child.pid as u32,
+        child: Some(child),
+        started: false,
         master,
     })
 }
 
 /// A new pty, from the process's own devpts where it has one, by descriptor: nothing the process can rename is on the way.
 fn terminal(task: &Task) -> io::Result<(OwnedFd, OwnedFd)> {
-    let terminals = sandbox::sys::number(task.program.terminals);
+    let terminals = shim::sys::held(task.program.terminals);
     let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
     let master = rustix::fs::openat2(terminals, c"ptmx", flags, Mode::empty(), resolve)?;
@@ -113,19 +107,15 @@ fn terminal(task: &Task) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok((master, far))
 }
 
-/// Kills an entered command whose client has gone, and reaps it where it is our own child.
-pub(crate) fn abandon(task: &Task, command: &Command) {
+/// Kills an entered command whose client has gone. Returns our own child: it is still to be reaped.
+pub(crate) fn abandon(task: &Task, command: Command) -> Option<OwnedFd> {
     if let Some(init) = &task.process.init {
+        // It cannot be told when it is frozen, and then the command cannot run either: it ends with the process.
         let _ = init.kill(command.id);
-        return;
     }
-    sandbox::kill_group(command.id as i32);
-    let Some(child) = &command.child else { return };
-    let mut fds = [PollFd::from_borrowed_fd(child.as_fd(), PollFlags::IN)];
-    let patience = Timespec {
-        tv_sec: 1,
-        tv_nsec: 0,
-    };
-    let _ = poll(&mut fds, Some(&patience));
-    let _ = sandbox::reap(child.as_fd());
+    let child = command.child?;
+    // Before its setsid it leads no group yet.
+    let _ = rustix::process::pidfd_send_signal(&child.pidfd, Signal::KILL);
+    sandbox::kill_group(child.pid);
+    Some(child.pidfd)
 }

@@ -12,7 +12,9 @@ use crate::enter::{self, Asked};
 use crate::task::Task;
 
 /// More than anybody needs, fewer than would exhaust descriptors.
-const CLIENTS: usize = 512;
+const CLIENTS: usize = 256;
+/// How long to leave a listener alone that cannot be accepted from.
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// Announces the process and stays until its end has been recorded and told.
 pub(crate) fn serve(task: Task, control: OwnedFd, listener: OwnedFd) {
@@ -24,6 +26,7 @@ pub(crate) fn serve(task: Task, control: OwnedFd, listener: OwnedFd) {
         clients: vec![],
         listener,
         next: init::MAIN,
+        dying: vec![],
     };
     let end = loop {
         if let Some(end) = watch.turn() {
@@ -54,6 +57,8 @@ struct Watch {
     clients: Vec<Client>,
     listener: OwnedFd,
     next: u32,
+    /// Children of ours that were killed and are not reaped yet.
+    dying: Vec<OwnedFd>,
 }
 
 /// Which of the polled descriptors had something.
@@ -81,8 +86,10 @@ impl Watch {
             return Some(end);
         }
         for index in ready.commands {
-            self.command_ended(index);
+            self.command_changed(index);
         }
+        self.dying
+            .retain(|child| matches!(sandbox::reap(child.as_fd()), Ok(None)));
         let mut gone = vec![];
         for index in ready.clients {
             if !self.listen(index) {
@@ -115,10 +122,14 @@ impl Watch {
             .as_ref()
             .map_or(process.pidfd.as_fd(), |init| init.channel());
         fds.push(PollFd::from_borrowed_fd(channel, PollFlags::IN));
-        fds.push(PollFd::from_borrowed_fd(
-            self.listener.as_fd(),
-            PollFlags::IN,
-        ));
+        // More than these wait in the backlog: turned away, they would take us for dead.
+        let room = self.clients.len() < CLIENTS;
+        let accepting = if room {
+            PollFlags::IN
+        } else {
+            PollFlags::empty()
+        };
+        fds.push(PollFd::from_borrowed_fd(self.listener.as_fd(), accepting));
         let control = self
             .control
             .as_ref()
@@ -134,6 +145,11 @@ impl Watch {
             children
                 .iter()
                 .map(|(_, child)| PollFd::from_borrowed_fd(*child, PollFlags::IN)),
+        );
+        fds.extend(
+            self.dying
+                .iter()
+                .map(|child| PollFd::from_borrowed_fd(child.as_fd(), PollFlags::IN)),
         );
         let timeout = self.task.deadline.map(|deadline| {
             let left =
@@ -173,9 +189,7 @@ impl Watch {
             .iter()
             .enumerate()
             .filter_map(|(index, client)| match &client.wants {
-                Wants::Command(Command {
-                    child: Some(child), ..
-                }) => Some((index, child.as_fd())),
+                Wants::Command(command) => Some((index, command.watched()?)),
                 _ => None,
             })
     }
@@ -188,14 +202,17 @@ impl Watch {
                 .then(|| sandbox::reap(self.task.process.pidfd.as_fd()))?;
             return end.ok().flatten();
         }
-        while ready.init {
+        if !ready.init {
+            return None;
+        }
+        loop {
             let event = self.task.process.init.as_ref()?.event();
             match event {
                 Ok(Some(init::Event::Ended(init::MAIN, end))) => {
                     self.bury_init();
                     return Some(end);
                 }
-                Ok(Some(event)) => self.from_init(event),
+                Ok(Some(event)) => self.pass_on(event),
                 // Init is gone without a word: it was killed, and with it everything in its namespace.
                 Ok(None) | Err(_) => {
                     self.bury_init();
@@ -206,10 +223,9 @@ impl Watch {
                 }
             }
             if !self.more_from_init() {
-                break;
+                return None;
             }
         }
-        None
     }
 
     fn more_from_init(&self) -> bool {
@@ -238,7 +254,7 @@ impl Watch {
         let _ = sandbox::reap(init.pidfd());
     }
 
-    fn from_init(&mut self, event: init::Event) {
+    fn pass_on(&mut self, event: init::Event) {
         let (init::Event::Started(id, _) | init::Event::Ended(id, _) | init::Event::Failed(id, _)) =
             &event;
         let id = *id;
@@ -261,31 +277,57 @@ impl Watch {
         }
     }
 
-    fn command_ended(&mut self, index: usize) {
+    /// An entered command that is our own child was executed, or was not, or has ended.
+    fn command_changed(&mut self, index: usize) {
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };
         let Wants::Command(Command {
-            child: Some(child), ..
+            child: Some(child),
+            started,
+            ..
         }) = &client.wants
         else {
             return;
         };
-        if let Ok(Some(end)) = sandbox::reap(child.as_fd()) {
-            client.tell(&Reply::Finished(end.into()), &[]);
-            client.wants = Wants::Nothing;
+        let reply = if *started {
+            match sandbox::reap(child.pidfd.as_fd()) {
+                Ok(Some(end)) => Reply::Finished(end.into()),
+                _ => return,
+            }
+        } else {
+            match sandbox::executed(child.report.as_fd()) {
+                Ok(()) => return enter::announce(client),
+                Err(failure) => Reply::NotEntered(enter::failed(&failure)),
+            }
+        };
+        client.tell(&reply, &[]);
+        self.release(index);
+    }
+
+    /// A command is over for its client; where it is our own child it may still have to be reaped.
+    fn release(&mut self, index: usize) {
+        let Some(client) = self.clients.get_mut(index) else {
+            return;
+        };
+        if let Wants::Command(Command {
+            child: Some(child), ..
+        }) = std::mem::replace(&mut client.wants, Wants::Nothing)
+        {
+            self.dying.push(child.pidfd);
         }
     }
 
     fn accept(&mut self) {
         let Ok(socket) = rustix::net::accept_with(&self.listener, SocketFlags::CLOEXEC) else {
-            return;
+            // Out of descriptors: the listener stays readable, and asking at once again would only burn time.
+            return std::thread::sleep(PAUSE);
         };
         let own = rustix::process::geteuid().as_raw();
         // The directory keeps others out already; this holds also when it was opened up by mistake.
         let allowed =
             sandbox::sys::peer_uid(socket.as_fd()).is_ok_and(|uid| uid == 0 || uid == own);
-        if allowed && self.clients.len() < CLIENTS {
+        if allowed {
             self.clients.push(Client::new(socket));
         }
     }
@@ -299,6 +341,10 @@ impl Watch {
             Ok(Some(message)) => message,
             Ok(None) | Err(_) => return false,
         };
+        // One request a connection, until it is answered.
+        if !matches!(client.wants, Wants::Nothing) {
+            return false;
+        }
         self.obey(index, request, fds);
         true
     }
@@ -326,8 +372,8 @@ impl Watch {
 
     fn forget(&mut self, index: usize) {
         let client = self.clients.remove(index);
-        if let Wants::Command(command) = &client.wants {
-            enter::abandon(&self.task, command);
+        if let Wants::Command(command) = client.wants {
+            self.dying.extend(enter::abandon(&self.task, command));
         }
     }
 }

@@ -79,11 +79,9 @@ impl Task {
         }
         // ESRCH: it is ending already, and its pidfd will say so.
         let _ = self.signal(signal);
-        let deadline = Instant::now() + grace;
-        self.deadline = Some(
-            self.deadline
-                .map_or(deadline, |earlier| earlier.min(deadline)),
-        );
+        // Patience beyond what a clock can hold has no end.
+        let deadlines = [self.deadline, Instant::now().checked_add(grace)];
+        self.deadline = deadlines.into_iter().flatten().min();
     }
 
     /// SIGKILL to everything.

@@ -35,7 +35,7 @@ static const struct { const char *path; uint64_t access; } RULES[] = {
 static const char *const HIERARCHIES[] = {"unified", "blkio", "cpu", "cpuacct", "devices", "freezer", "memory", "pids", "."};
 enum { COUNT = sizeof HIERARCHIES / sizeof *HIERARCHIES };
 static char cgroups[COUNT][128];
-static int procs[COUNT], made, unified = -1;
+static int entries[COUNT], made, unified = -1;
 
 static void must(int ok, const char *act) {
     if (!ok) {
@@ -51,11 +51,11 @@ static void make_cgroups(void) {
         if (access(path, F_OK) != 0) continue;
         snprintf(cgroups[made], sizeof *cgroups, "/sys/fs/cgroup/%s/encamp-floor-%d", HIERARCHIES[i], getpid());
         must(mkdir(cgroups[made], 0755) == 0, cgroups[made]);
-        snprintf(path, sizeof path, "%s/cgroup.kill", cgroups[made]);
-        if (access(path, F_OK) == 0) unified = open(cgroups[made], O_PATH | O_CLOEXEC);
-        snprintf(path, sizeof path, "%s/cgroup.procs", cgroups[made]);
-        procs[made] = open(path, O_WRONLY | O_CLOEXEC);
-        must(procs[made] >= 0, path);
+        /* v2 is entered by clone3. On v1 one thread moves without the lock that a write to cgroup.procs waits for (an RCU period). */
+        snprintf(path, sizeof path, "%s/tasks", cgroups[made]);
+        entries[made] = open(path, O_WRONLY | O_CLOEXEC);
+        if (entries[made] < 0) unified = open(cgroups[made], O_PATH | O_CLOEXEC);
+        must(entries[made] >= 0 || unified >= 0, path);
         made++;
     }
 }
@@ -78,7 +78,7 @@ static int make_ruleset(void) {
 
 static void child(int ruleset, char **argv) {
     char *const environment[] = {"PATH=/usr/local/bin:/usr/bin:/bin", NULL};
-    for (int i = 0; i < made; i++) must(write(procs[i], "0", 1) == 1, cgroups[i]);
+    for (int i = 0; i < made; i++) must(entries[i] < 0 || write(entries[i], "0", 1) == 1, cgroups[i]);
     must(setsid() > 0, "setsid");
     must(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0, "slave");
     must(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) == 0, "proc");

@@ -12,6 +12,7 @@ mod identity;
 mod landlock;
 mod leaks;
 mod namespaces;
+mod poor_hosts;
 mod root;
 mod signals;
 mod stdio;

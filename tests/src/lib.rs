@@ -9,12 +9,14 @@
 )]
 
 pub mod binaries;
+pub mod faces;
 pub mod host;
 pub mod job;
 pub mod need;
 pub mod run;
 pub mod world;
 
+pub use faces::{JobFile, Site};
 pub use host::HostState;
 pub use job::Job;
 pub use need::Need;

@@ -4,7 +4,7 @@ use driver::options::{self, Mismatch, Values};
 use jobspec::{Config, Diagnostic, Span, Task, Value};
 
 /// What the driver is handed.
-pub(crate) fn values(config: &Config) -> Values {
+pub fn values(config: &Config) -> Values {
     config
         .attributes
         .iter()

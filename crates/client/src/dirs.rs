@@ -161,14 +161,7 @@ mod tests {
     use std::os::unix::fs::{MetadataExt, symlink};
 
     use super::*;
-    use crate::testing::Scratch;
-
-    fn me() -> Owner {
-        Owner {
-            uid: rustix::process::geteuid().as_raw(),
-            gid: rustix::process::getegid().as_raw(),
-        }
-    }
+    use crate::testing::{Scratch, me};
 
     #[test]
     fn the_mode_does_not_depend_on_the_umask() {

@@ -43,10 +43,11 @@ mod users_file;
 
 pub use allocation::{Allocation, Member};
 pub use compute::compute;
+pub use config::values;
 pub use duration::spell;
 pub use error::{Error, HostError, Subject};
 pub use event::Event;
 pub use output::Output;
-pub use plan::check;
+pub use plan::{check, operator_config};
 pub use run::run;
 pub use settings::{Keep, Restarting, Settings};

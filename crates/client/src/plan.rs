@@ -134,7 +134,7 @@ pub fn check(job: &Job, settings: &Settings) -> Result<(), Error> {
 }
 
 /// Nomad's operators decide what jobs may unveil; whoever runs a job here owns the machine.
-fn operator_config(kind: Kind) -> Values {
+pub fn operator_config(kind: Kind) -> Values {
     match kind {
         Kind::Exec => Values::new(),
         Kind::Exec2 => Values::from([("unveil_by_task".to_owned(), options::Value::Bool(true))]),

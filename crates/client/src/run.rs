@@ -99,6 +99,7 @@ impl Site {
         };
         let mut left = run_dir::sweep(&base);
         left.extend(run_dir::sweep_other_boots(&data).err());
+        left.extend(users::sweep(&data.users).err().map(Error::from));
         left.iter().for_each(|error| tell(Event::Left(error)));
         let host = Host::detect()?;
         let boot_id = ids::boot_id()?;
@@ -211,13 +212,18 @@ impl Site {
 
     /// Unmakes everything, and gives back the alloc directory's path if that stays.
     fn clear(mut self, tell: Tell<'_>) -> Option<std::path::PathBuf> {
-        drop(self.claim.take());
         let keep = self.keep;
         let recorded: Result<(), HostError> = self.run_dir.record(|journal| journal.keep = keep);
-        if let Err(error) = recorded
+        let cleared = recorded
             .map_err(Error::from)
-            .and_then(|()| self.run_dir.clear())
-        {
+            .and_then(|()| self.run_dir.clear());
+        // Held until nothing of its owner runs any more: nobody else gets the uid meanwhile.
+        let released = self.claim.take().map_or(Ok(()), |claim| {
+            let uid = claim.uid;
+            drop(claim);
+            users::release(&self.data.users, uid).map_err(Error::from)
+        });
+        for error in cleared.err().into_iter().chain(released.err()) {
             tell(Event::Left(&error));
         }
         keep.then_some(self.allocation.alloc_dir)

@@ -38,7 +38,7 @@ pub enum Restarting {
 
 impl Settings {
     /// What no task may see. Where an unveil task's own directories appear stays open: there is nothing else in it.
-    pub(crate) fn hidden(&self) -> Vec<PathBuf> {
+    pub fn hidden(&self) -> Vec<PathBuf> {
         vec![
             self.data_dir.join(ALLOC),
             self.data_dir.join(USERS),

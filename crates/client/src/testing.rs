@@ -1,7 +1,10 @@
 //! A fresh directory for each test, gone with it.
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::dirs::Owner;
 
 static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -31,6 +34,14 @@ impl Drop for Scratch {
     }
 }
 
+/// Whoever runs the test.
+pub(crate) fn me() -> Owner {
+    Owner {
+        uid: rustix::process::geteuid().as_raw(),
+        gid: rustix::process::getegid().as_raw(),
+    }
+}
+
 /// True with root; without it says loudly that the test was skipped, or fails where `ENCAMP_TEST_REQUIRE` asks for it.
 pub(crate) fn root() -> bool {
     if rustix::process::geteuid().is_root() {
@@ -42,6 +53,8 @@ pub(crate) fn root() -> bool {
         !required.split(',').any(is_required),
         "this test needs root"
     );
-    eprintln!("SKIPPED: this test needs root");
+    // The harness hides what passing tests print by eprintln; a skipped test must be seen.
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
     false
 }

@@ -90,15 +90,15 @@ mod tests {
     use std::os::unix::fs::symlink;
 
     use super::*;
-    use crate::testing::Scratch;
+    use crate::testing::{Scratch, me};
 
     #[test]
     fn a_tree_deeper_than_the_descriptor_limit_goes() {
         let scratch = Scratch::new();
         let outer = crate::dirs::Dir::open(scratch.path()).unwrap();
-        let mut dir = outer.ensure("tree", 0o700).unwrap();
+        let mut dir = outer.make("tree", 0o700, me()).unwrap();
         for _ in 0..5000 {
-            dir = dir.ensure("d", 0o700).unwrap();
+            dir = dir.make("d", 0o700, me()).unwrap();
         }
         remove(outer.as_fd(), "tree").unwrap();
         assert!(outer.names().unwrap().is_empty());

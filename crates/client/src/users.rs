@@ -69,6 +69,22 @@ pub(crate) fn release(dir: &Dir, uid: u32) -> Result<(), HostError> {
     Ok(())
 }
 
+/// Removes lock files that nobody holds: their runs were killed, perhaps before they had written down the uid. It rests from now on.
+pub(crate) fn sweep(dir: &Dir) -> Result<(), HostError> {
+    let table = Table::lock(dir)?;
+    for name in dir.names()? {
+        let uid = name.strip_suffix(".lock").and_then(|uid| uid.parse().ok());
+        let Some(uid) = uid.filter(|uid| (FIRST..=LAST).contains(uid)) else {
+            continue;
+        };
+        if try_lock(&dir.file(&name, OFlags::RDWR)?)? {
+            table.write(uid, now())?;
+            dir.unlink(&name)?;
+        }
+    }
+    Ok(())
+}
+
 fn try_claim(
     dir: &Dir,
     uid: u32,
@@ -240,6 +256,18 @@ mod tests {
     fn the_uid_of_a_killed_run_rests_too() {
         let (_scratch, dir) = pool();
         drop(claim(&dir, 5).unwrap());
+        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+    }
+
+    #[test]
+    fn the_lock_of_a_killed_run_is_swept_and_its_uid_rests() {
+        let (_scratch, dir) = pool();
+        let held = claim(&dir, 9).unwrap();
+        drop(claim(&dir, 5).unwrap());
+        sweep(&dir).unwrap();
+        let mut names = dir.names().unwrap();
+        names.sort();
+        assert_eq!(names, [lock_name(held.uid).as_str(), "resting"]);
         assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
     }
 

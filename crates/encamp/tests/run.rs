@@ -1,6 +1,6 @@
 //! The program as its users have it: `encamp run` with real tasks, and with everything that can be wrong.
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -211,7 +211,8 @@ fn root() -> bool {
             .any(|word| matches!(word.trim(), "all" | "root")),
         "this test needs root"
     );
-    let _ = writeln!(std::io::stderr(), "SKIPPED: this test needs root");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
     false
 }
 

@@ -281,8 +281,7 @@ fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 fn rule(ruleset: BorrowedFd<'_>, target: &CStr, access: u64, optional: bool) -> io::Result<()> {
-    let flags = OFlags::PATH | OFlags::CLOEXEC;
-    match present(rustix::fs::openat(CWD, target, flags, Mode::empty()).map_err(io::Error::from))? {
+    match present(open_inside(target, OFlags::empty()).map_err(io::Error::from))? {
         Some(path) => sys::landlock_add_path(ruleset, path.as_fd(), access),
         None if optional => Ok(()),
         None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
@@ -290,10 +289,24 @@ fn rule(ruleset: BorrowedFd<'_>, target: &CStr, access: u64, optional: bool) -> 
 }
 
 fn change_directory(target: &CStr, create: bool) -> io::Result<()> {
-    match rustix::process::chdir(target) {
+    match go_to(target) {
         Err(rustix::io::Errno::NOENT) if create => make_and_enter(target),
         other => Ok(other?),
     }
+}
+
+/// chdir(2) that follows no link of procfs: `/proc/self/fd/N` would lead to what is still open of the host here, and the directory outlives
+/// the descriptor.
+fn go_to(target: &CStr) -> rustix::io::Result<()> {
+    let directory = open_inside(target, OFlags::DIRECTORY)?;
+    rustix::process::fchdir(directory)
+}
+
+/// Symbolic links are followed, links of procfs (proc_pid_fd(5), proc_pid_root(5)) are not: those lead out of any root.
+fn open_inside(target: &CStr, kind: OFlags) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::CLOEXEC | kind;
+    let resolve = ResolveFlags::NO_MAGICLINKS;
+    rustix::fs::openat2(CWD, target, flags, Mode::empty(), resolve)
 }
 
 /// mkdir -p, one component after the other from the root. We are inside the new root by now, so no link leads out of it.
@@ -315,7 +328,7 @@ fn make_and_enter(target: &CStr) -> io::Result<()> {
         let name = CStr::from_bytes_until_nul(&name)
             .map_err(|_| io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
         match rustix::fs::mkdirat(CWD, name, mode) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => rustix::process::chdir(name)?,
+            Ok(()) | Err(rustix::io::Errno::EXIST) => go_to(name)?,
             Err(error) => return Err(error.into()),
         }
     }

@@ -58,8 +58,8 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))
         .map_err(failed)?;
-    if spec.scoped {
-        ruleset = ruleset.scope(Scope::from_all(abi)).map_err(failed)?;
+    if let Some(scopes) = scopes(abi).filter(|_| spec.scoped) {
+        ruleset = ruleset.scope(scopes).map_err(failed)?;
     }
     let mut ruleset = ruleset.create().map_err(failed)?;
     let view = host(Links::OfRoot)?;
@@ -88,6 +88,11 @@ pub(crate) fn inside(rule: &Rule) -> (PathBuf, u64, bool) {
         rights(rule.access, true, abi).bits(),
         rule.missing == Missing::Skip,
     )
+}
+
+/// What can be scoped; nothing before ABI 6, and the library takes no empty set.
+fn scopes(abi: ABI) -> Option<BitFlags<Scope>> {
+    Some(Scope::from_all(abi)).filter(|scopes| !scopes.is_empty())
 }
 
 /// Landlock rights of our letters.
@@ -134,6 +139,12 @@ mod tests {
         assert!(rights(Access::CREATE, false, ABI::V7).is_empty());
         let create = rights(Access::all(), true, ABI::V7);
         assert!(!create.contains(AccessFs::MakeBlock) && !create.contains(AccessFs::MakeChar));
+    }
+
+    #[test]
+    fn before_abi_6_nothing_is_scoped() {
+        assert_eq!(scopes(ABI::V5), None);
+        assert!(scopes(ABI::V6).is_some_and(|scopes| scopes.contains(Scope::Signal)));
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 use crate::Error;
@@ -37,10 +37,9 @@ fn output(output: &Output, identity: &Identity) -> Result<OwnedFd, Error> {
 /// A FIFO for writing. It may lie where others can put something else in its place, so it is looked at through a descriptor first.
 fn fifo(path: &Path, identity: &Identity) -> Result<OwnedFd, Error> {
     let failed = |act| move |e: Errno| Error::path(act, path, e);
-    let found = host(Links::OfRoot)?
-        .resolve(path)
-        .map_err(failed("open the FIFO"))?;
-    if !found.is(FileType::Fifo) || found.stat.st_nlink != 1 {
+    let fd = find(path)?;
+    let stat = rustix::fs::fstat(&fd).map_err(failed("look at the FIFO"))?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Fifo || stat.st_nlink != 1 {
         let problem =
             "is not a FIFO, or has a second name; it must be one that only its reader made"
                 .to_owned();
@@ -54,12 +53,26 @@ fn fifo(path: &Path, identity: &Identity) -> Result<OwnedFd, Error> {
         Some(Gid::from_raw(identity.gid)),
     );
     // `/dev/stdout` opens by path only for the owner.
-    rustix::fs::chownat(&found.fd, c"", owner.0, owner.1, AtFlags::EMPTY_PATH)
+    rustix::fs::chownat(&fd, c"", owner.0, owner.1, AtFlags::EMPTY_PATH)
         .map_err(failed("change the owner of"))?;
-    let file = open_with_reader(&path_of(found.fd.as_fd()))
+    let file = open_with_reader(&path_of(fd.as_fd()))
         .map_err(failed("open for writing (is anybody reading?)"))?;
     rustix::fs::fcntl_setfl(&file, OFlags::WRONLY).map_err(failed("clear O_NONBLOCK of"))?;
     Ok(file)
+}
+
+/// The FIFO itself, `O_PATH`. It and the directory it lies in may be the process's to replace, and the process may be root: no link is
+/// followed there, whoever owns it.
+fn find(path: &Path) -> Result<OwnedFd, Error> {
+    let view = host(Links::OfRoot)?;
+    let above = path.ancestors().nth(2).unwrap_or_else(|| Path::new("/"));
+    let below = path.strip_prefix(above).unwrap_or(path);
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    let opened = view
+        .resolve(above)
+        .and_then(|above| rustix::fs::openat2(above.fd, below, flags, Mode::empty(), resolve));
+    opened.map_err(|e| Error::path("open the FIFO", path, e))
 }
 
 /// Opening a FIFO for writing blocks until somebody reads (fifo(7)); this waits only so long.

@@ -216,34 +216,28 @@ impl View {
                 problem: "would have to be made on the host".to_owned(),
             });
         }
-        let made = match kind {
-            FileType::Directory => {
-                rustix::fs::mkdirat(&parent.fd, name, Mode::from_raw_mode(0o755))
-            }
-            _ => touch(parent.fd.as_fd(), Path::new(name)),
-        };
-        made.map_err(|e| Error::path("make the mount point", path, e))?;
-        // mkdir(2) applies the umask of whoever launches, which is nobody's business inside.
-        let mode = if kind == FileType::Directory {
-            0o755
-        } else {
-            0o644
-        };
-        let chmod = rustix::fs::chmodat(
-            &parent.fd,
-            name,
-            Mode::from_raw_mode(mode),
-            rustix::fs::AtFlags::empty(),
-        );
-        chmod.map_err(|e| Error::path("set the mode of", path, e))?;
+        make_point(parent.fd.as_fd(), Path::new(name), kind)
+            .map_err(|e| Error::path("make the mount point", path, e))?;
         self.resolve(&parent.path.join(name))
             .map_err(|e| Error::path("open the mount point", path, e))
     }
 }
 
-fn touch(parent: BorrowedFd<'_>, name: &Path) -> Result<(), Errno> {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(parent, name, flags, Mode::from_raw_mode(0o644)).map(drop)
+/// mkdir(2) and open(2) apply the umask of whoever launches, which is nobody's business inside. The mode is set by descriptor: by
+/// now somebody else may have put a link under that name.
+fn make_point(parent: BorrowedFd<'_>, name: &Path, kind: FileType) -> Result<(), Errno> {
+    let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    if kind == FileType::Directory {
+        let mode = Mode::from_raw_mode(0o755);
+        rustix::fs::mkdirat(parent, name, mode)?;
+        let flags = flags | OFlags::RDONLY | OFlags::DIRECTORY;
+        let made = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+        return rustix::fs::fchmod(&made, mode);
+    }
+    let mode = Mode::from_raw_mode(0o644);
+    let flags = flags | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let made = rustix::fs::openat(parent, name, flags, mode)?;
+    rustix::fs::fchmod(&made, mode)
 }
 
 fn parts(path: &Path) -> impl Iterator<Item = OsString> + '_ {

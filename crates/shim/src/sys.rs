@@ -72,6 +72,8 @@ mod starting {
     }
 
     fn execute(start: &Start<'_>) -> io::Result<()> {
+        // What our own caller left open is no business of the image, and none of what it starts.
+        sandbox::sys::close_on_exec_from(3)?;
         for fd in start.inherit {
             // SAFETY: takes no pointers.
             check(unsafe { libc::fcntl(*fd, libc::F_SETFD, 0) })?;

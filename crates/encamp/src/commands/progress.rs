@@ -27,10 +27,11 @@ impl<'a> Progress<'a> {
 
     /// Writes what is to be said about it. What went wrong on this host is said even to those who want it quiet.
     pub(crate) fn tell(&mut self, event: &Event<'_>) {
-        let is_trouble = matches!(
-            event,
-            Event::Left(_) | Event::OutputLost { .. } | Event::StopFailed(_)
-        );
+        let is_trouble = match event {
+            Event::Left(_) | Event::OutputLost { .. } | Event::StopFailed(_) => true,
+            Event::Exited { result, .. } => result.error.is_some(),
+            _ => false,
+        };
         if !self.quiet || is_trouble {
             self.lines(event)
                 .iter()

@@ -1,0 +1,175 @@
+//! The job files that every face must understand alike, and the command line's way from one of them to what a driver is handed.
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use client::{Allocation, Keep, Restarting, Settings};
+use driver::options::Values;
+use driver::{Compute, Driver, Kind, Place, TaskConfig};
+use jobspec::{Group, Job, Task};
+use shim::Lifetime;
+
+use crate::binaries::repository;
+
+/// The uid that the client claims for a task of a driver with dynamic users.
+pub const DYNAMIC_USER: &str = "nomad-80017";
+
+/// Where job files of users and of the suites lie, in the repository.
+const DIRECTORIES: [&str; 2] = ["examples", "tests/golden/jobs"];
+
+/// How the names of job files end.
+const SUFFIX: &str = ".nomad.hcl";
+
+/// A job file that was parsed.
+#[derive(Debug, Clone)]
+pub struct JobFile {
+    /// The file's name without its end.
+    pub name: String,
+    /// What is in it.
+    pub job: Job,
+    /// Its only task's driver.
+    pub kind: Kind,
+}
+
+impl JobFile {
+    /// Every one of the examples and of the suites' own jobs, by name.
+    #[must_use]
+    pub fn all() -> Vec<JobFile> {
+        let mut files: Vec<_> = DIRECTORIES
+            .iter()
+            .flat_map(|directory| std::fs::read_dir(repository().join(directory)).unwrap())
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.to_string_lossy().ends_with(SUFFIX))
+            .map(|path| JobFile::read(&path))
+            .collect();
+        files.sort_by(|one, other| one.name.cmp(&other.name));
+        assert!(
+            files.windows(2).all(|pair| pair[0].name != pair[1].name),
+            "two job files have one name"
+        );
+        files
+    }
+
+    fn read(path: &Path) -> JobFile {
+        let file = path.file_name().unwrap().to_string_lossy();
+        let text = std::fs::read_to_string(path).unwrap();
+        let job = jobspec::parse(&file, &text)
+            .unwrap_or_else(|mistakes| panic!("{}: {mistakes:?}", path.display()));
+        let driver = job.groups[0].tasks[0].driver.value.clone();
+        JobFile {
+            name: file.strip_suffix(SUFFIX).unwrap().to_owned(),
+            job,
+            kind: Kind::from_name(&driver).unwrap(),
+        }
+    }
+
+    /// The only group.
+    #[must_use]
+    pub fn group(&self) -> &Group {
+        &self.job.groups[0]
+    }
+
+    /// The only task.
+    #[must_use]
+    pub fn task(&self) -> &Task {
+        &self.job.groups[0].tasks[0]
+    }
+
+    /// Who the client says the task runs as.
+    #[must_use]
+    pub fn user(&self) -> String {
+        match &self.task().user {
+            Some(user) => user.value.clone(),
+            None if self.kind == Kind::Exec2 => DYNAMIC_USER.to_owned(),
+            None => String::new(),
+        }
+    }
+}
+
+/// All about a run that does not come from its job file.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The allocation's id.
+    pub alloc_id: String,
+    /// Where allocations lie.
+    pub data_dir: PathBuf,
+    /// What lives as long as a run.
+    pub run_dir: PathBuf,
+    /// What the client hands over as the task's cgroup.
+    pub cgroup: PathBuf,
+}
+
+impl Site {
+    /// The allocation as the client has it.
+    #[must_use]
+    pub fn allocation(&self, file: &JobFile) -> Allocation {
+        let mounts = format!("{}-{}", self.alloc_id, file.task().name);
+        let run_dir = self.run_dir.join("run");
+        Allocation {
+            id: self.alloc_id.clone(),
+            alloc_dir: self.data_dir.join("alloc").join(&self.alloc_id),
+            mounts_dir: self.data_dir.join("alloc_mounts").join(mounts),
+            parent_cgroup: "encamp.slice".to_owned(),
+            cpuset_cgroup: self.cgroup.clone(),
+            stdout: run_dir.join("stdout.fifo"),
+            stderr: run_dir.join("stderr.fifo"),
+            host_env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
+            node_name: "node".to_owned(),
+            compute: Site::COMPUTE,
+            run_dir,
+        }
+    }
+
+    /// The node's compute, whatever the host has.
+    pub const COMPUTE: Compute = Compute {
+        total_mhz: 8000,
+        cores: 4,
+    };
+
+    /// Where a driver keeps its things.
+    #[must_use]
+    pub fn place(&self, lifetime: Lifetime) -> Place {
+        let settings = Settings {
+            data_dir: self.data_dir.clone(),
+            run_dir: self.run_dir.clone(),
+            keep: Keep::Never,
+            restart: Restarting::Never,
+        };
+        Place {
+            state_dir: self.run_dir.join("state"),
+            lifetime,
+            compute: Site::COMPUTE,
+            hidden: settings.hidden(),
+        }
+    }
+
+    /// The id of the only start.
+    #[must_use]
+    pub fn task_id(&self, file: &JobFile) -> String {
+        format!("{}/{}/12345678", self.alloc_id, file.task().name)
+    }
+
+    /// A driver with its operator's configuration.
+    #[must_use]
+    pub fn driver(&self, kind: Kind, operator: &Values, lifetime: Lifetime) -> Driver {
+        Driver::new(kind, operator, self.place(lifetime)).unwrap()
+    }
+}
+
+/// The driver as the command line configures it, and what it is handed.
+#[must_use]
+pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
+    let operator = client::operator_config(file.kind);
+    let driver = site.driver(file.kind, &operator, Lifetime::Foreground);
+    let task = site.allocation(file).task_config(
+        client::Member {
+            job: &file.job,
+            group: file.group(),
+            task: file.task(),
+        },
+        driver.features().fs_isolation,
+        &file.user(),
+        client::values(&file.task().config),
+    );
+    let id = site.task_id(file);
+    (driver, TaskConfig { id, ..task })
+}

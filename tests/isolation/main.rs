@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod attacks;
 mod capabilities;
 mod cgroup;
 mod crash;

@@ -28,6 +28,7 @@ impl<'a> Plan<'a> {
         let driver = task.driver.value.clone();
         let kind = Kind::from_name(&driver).ok_or(Error::UnknownDriver { subject, driver })?;
         check_kill_signal(task)?;
+        check_user(task)?;
         Ok(Plan {
             job,
             group,
@@ -180,6 +181,27 @@ fn another_task(group: &Group, task: &Task) -> Diagnostic {
 
 fn not_yet(detail: String, span: jobspec::Span, within: String) -> Diagnostic {
     diagnostic(Code::NotYet, detail, span, within)
+}
+
+/// A uid of the pool is claimed, never asked for: it may be another running task's.
+fn check_user(task: &Task) -> Result<(), Error> {
+    let Some(user) = task
+        .user
+        .as_ref()
+        .filter(|user| driver::users::dynamic(&user.value).is_some())
+    else {
+        return Ok(());
+    };
+    let detail = format!(
+        "user {:?} is a name for uids that are given to tasks without a user; leave user out to get one",
+        user.value
+    );
+    Err(Error::Job(vec![diagnostic(
+        Code::User,
+        detail,
+        user.span.clone(),
+        format!("task {:?}", task.name),
+    )]))
 }
 
 fn check_kill_signal(task: &Task) -> Result<(), Error> {

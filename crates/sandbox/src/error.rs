@@ -2,7 +2,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A failed act of [`crate::prepare`].
+/// A failed act of [`crate::prepare()`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -16,6 +16,8 @@ use crate::sys::{self, CloneArgs, Cloned};
 
 /// What the child writes when a step failed: its index and errno, native order.
 pub(crate) const REPORT: usize = 8;
+/// What the child writes before anything else: nothing at all from it means that it was killed before it began.
+const ALIVE: u8 = 1;
 /// Set in the index when the step was the exec itself: then the command is at fault, not the sandbox.
 pub(crate) const EXEC: u32 = 1 << 31;
 
@@ -32,6 +34,30 @@ pub(crate) fn clone(args: CloneArgs, body: impl FnOnce()) -> io::Result<(i32, Ow
             sys::exit_now(127)
         }
     }
+}
+
+/// A child's first act. A cgroup is one that it was not cloned into and has to move to.
+pub(crate) fn begin(cgroup: Option<RawFd>, error: BorrowedFd<'_>) {
+    let began = cgroup
+        .map_or(Ok(()), |directory| move_to(fd(directory)))
+        .and_then(|()| write_all(error, &[ALIVE]));
+    if let Err(failure) = began {
+        give_up(u32::MAX, &failure, error);
+    }
+}
+
+/// Splits a report into the sign of life and what came after it.
+pub(crate) fn split(report: &[u8]) -> (bool, &[u8]) {
+    match report {
+        [first, rest @ ..] if report.len() % REPORT == 1 && *first == ALIVE => (true, rest),
+        _ => (false, report),
+    }
+}
+
+fn move_to(cgroup: BorrowedFd<'_>) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(cgroup, c"cgroup.procs", flags, Mode::empty())?;
+    write_all(file.as_fd(), b"0")
 }
 
 /// Carries the steps out in order, in a child. On failure reports `base` + index through `error` and ends the process.

@@ -303,7 +303,10 @@ fn fork_command(
             flags: 0,
             cgroup: None,
         },
-        || child::carry_out(&steps, 0, 1, error.as_fd()),
+        || {
+            child::begin(None, error.as_fd());
+            child::carry_out(&steps, 0, 1, error.as_fd())
+        },
     )?;
     drop(error);
     read_report(report.as_fd()).map(|()| forked)

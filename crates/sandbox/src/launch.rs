@@ -4,9 +4,10 @@
 //!   caller ──clone3──► process                    (no init: it is PID 1 of its own pid namespace, or of none)
 //!   caller ──clone3──► init ──clone3──► process   (init of ours: the caller learns of the process through the channel)
 //! ```
-//! The error pipe closes at exec, in every process that holds its write end; bytes in it are the report of a failed step.
+//! The error pipe closes at exec, in every process that holds its write end; what is in it beyond a sign of life is the report of a
+//! failed step.
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::pipe::PipeFlags;
@@ -26,6 +27,26 @@ pub struct Process {
     pub leader: i32,
     /// Init of ours, by pidfd and channel.
     pub init: Option<init::Remote>,
+    entrance: Entrance,
+}
+
+/// How a process gets into its v2 cgroup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Entrance {
+    /// By the clone, which costs nothing.
+    Born,
+    /// It moves itself, which waits for all others that fork.
+    Moves,
+}
+
+impl Entrance {
+    /// What the clone, and what the child is told.
+    fn split(self, cgroup: Option<RawFd>) -> (Option<RawFd>, Option<RawFd>) {
+        match self {
+            Entrance::Born => (cgroup, None),
+            Entrance::Moves => (None, cgroup),
+        }
+    }
 }
 
 /// Why there is no process.
@@ -49,6 +70,15 @@ impl Failure {
             exec,
             source: io::Error::from_raw_os_error(errno),
         }
+    }
+
+    /// The child was killed before its first act.
+    fn stillborn() -> Failure {
+        io::Error::from_raw_os_error(libc::ESRCH).into()
+    }
+
+    fn is_stillborn(&self) -> bool {
+        self.step.is_none() && self.source.raw_os_error() == Some(libc::ESRCH)
     }
 
     /// The index for a report.
@@ -109,15 +139,28 @@ impl End {
 /// # Errors
 /// The step that failed and why; the child is gone and reaped.
 pub fn launch(program: &Program) -> Result<Process, Failure> {
+    match attempt(program, Entrance::Born) {
+        // Kernels that guard cgroup.kill against forks (6.14, and stable ones) compare with the wrong cgroup when they clone into one:
+        // where cgroup.kill has ever been used, whoever is born is killed.
+        Err(failure) if failure.is_stillborn() && program.cgroup.is_some() => {
+            attempt(program, Entrance::Moves)
+        }
+        other => other,
+    }
+}
+
+fn attempt(program: &Program, entrance: Entrance) -> Result<Process, Failure> {
+    let (into, to) = entrance.split(program.cgroup);
     let (report, error) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     let parent = rustix::process::getpid().as_raw_nonzero().get();
     let args = CloneArgs {
         flags: program.clone,
-        cgroup: program.cgroup,
+        cgroup: into,
     };
     let (leader, pidfd, channel) = match &program.inner {
         None => {
             let (leader, pidfd) = child::clone(args, || {
+                child::begin(to, error.as_fd());
                 child::carry_out(&program.outer, 0, parent, error.as_fd())
             })?;
             (leader, pidfd, None)
@@ -125,6 +168,7 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
         Some(inner) => {
             let (near, far) = channel()?;
             let (leader, pidfd) = child::clone(args, || {
+                child::begin(to, error.as_fd());
                 child::carry_out(&program.outer, 0, parent, error.as_fd());
                 init::run(program, inner, &far, &error);
             })?;
@@ -141,6 +185,7 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
             pidfd,
             leader,
             init: None,
+            entrance,
         });
     };
     let remote = init::Remote::new(pidfd, channel);
@@ -149,6 +194,7 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
             pidfd,
             leader,
             init: Some(remote),
+            entrance,
         }),
         Err(source) => {
             bury(remote.pidfd());
@@ -177,12 +223,16 @@ pub fn enter(program: &Program, process: &Process, entry: Entry) -> Result<Enter
     let steps = program.entered(entry);
     let (report, error) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     let parent = rustix::process::getpid().as_raw_nonzero().get();
+    let (into, to) = process.entrance.split(program.cgroup);
     let args = CloneArgs {
         flags: 0,
-        cgroup: program.cgroup,
+        cgroup: into,
     };
     let (pid, pidfd) = in_pid_namespace(program, process, || {
-        child::clone(args, || child::carry_out(&steps, 0, parent, error.as_fd()))
+        child::clone(args, || {
+            child::begin(to, error.as_fd());
+            child::carry_out(&steps, 0, parent, error.as_fd())
+        })
     })?;
     Ok(Entering { pid, pidfd, report })
 }
@@ -241,23 +291,25 @@ fn channel() -> io::Result<(OwnedFd, OwnedFd)> {
     )?)
 }
 
-/// EOF: executed. Eight bytes: a step failed. Nothing more can come.
+/// Reads to the end: a sign of life alone means executed, eight bytes more that a step failed.
 pub(crate) fn read_report(report: BorrowedFd<'_>) -> Result<(), Failure> {
-    let mut bytes = [0u8; child::REPORT];
-    let got = loop {
-        match rustix::io::read(report, &mut bytes) {
+    let mut bytes = [0u8; child::REPORT + 1];
+    let mut length = 0;
+    while length < bytes.len() {
+        match rustix::io::read(report, &mut bytes[length..]) {
             Err(rustix::io::Errno::INTR) => {}
-            other => break other?,
+            Ok(0) => break,
+            got => length += got?,
         }
-    };
-    if got == 0 {
-        return Ok(());
     }
-    let [a, b, c, d, e, f, g, h] = bytes;
-    Err(Failure::reported(
-        u32::from_ne_bytes([a, b, c, d]),
-        i32::from_ne_bytes([e, f, g, h]),
-    ))
+    match child::split(&bytes[..length]) {
+        (_, &[a, b, c, d, e, f, g, h]) => Err(Failure::reported(
+            u32::from_ne_bytes([a, b, c, d]),
+            i32::from_ne_bytes([e, f, g, h]),
+        )),
+        (true, _) => Ok(()),
+        (false, _) => Err(Failure::stillborn()),
+    }
 }
 
 /// Ends and reaps a child that did not make it.

@@ -252,6 +252,51 @@ fn the_end_is_heard_without_a_state_directory() {
 }
 
 #[test]
+fn a_starting_process_is_never_taken_for_lost() {
+    let Some(world) = World::new() else { return };
+    let spec = world.spec(Init::Ours, "/bin/sleep", &["100"]);
+    for _ in 0..20 {
+        std::thread::scope(|scope| {
+            let looking = scope.spawn(|| {
+                while !world.state().exists() {
+                    std::hint::spin_loop();
+                }
+                shim::attach(&world.state()).unwrap()
+            });
+            let (shim, _) = world.spawn(&spec).unwrap();
+            let found = looking.join().unwrap();
+            assert!(matches!(found, Found::Alive(..)), "{found:?}");
+            shim.stop(9, Duration::ZERO).unwrap();
+        });
+        shim::forget(&world.state()).unwrap();
+    }
+}
+
+#[test]
+fn a_cgroup_that_was_killed_can_be_used_again() {
+    for init in BOTH {
+        let Some(world) = World::new() else { return };
+        let spec = world.spec(init, "/bin/sleep", &["100"]);
+        for _ in 0..3 {
+            let (shim, _) = world.spawn(&spec).unwrap();
+            let argv = ["sh", "-c", "exit 43"].map(str::to_owned);
+            let enter = Enter {
+                argv: &argv,
+                env: &BTreeMap::from([("PATH".to_owned(), "/bin".to_owned())]),
+                cwd: Path::new("/"),
+                tty: false,
+            };
+            let mut entered = shim.enter(&enter).unwrap();
+            assert_eq!(entered.wait().unwrap(), End::Code(43), "{init:?}");
+            let found = shim::attach(&world.state()).unwrap();
+            assert!(matches!(found, Found::Alive(..)), "{init:?} {found:?}");
+            shim.stop(9, Duration::ZERO).unwrap();
+            shim::forget(&world.state()).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_full_disk_does_not_cost_the_record() {
     let Some(world) = World::new() else { return };
     if !in_private_mounts("a_full_disk_does_not_cost_the_record") {

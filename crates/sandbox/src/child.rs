@@ -313,6 +313,8 @@ fn open_inside(target: &CStr, kind: OFlags) -> rustix::io::Result<OwnedFd> {
 fn make_and_enter(target: &CStr) -> io::Result<()> {
     rustix::process::chdir(c"/")?;
     let mode = Mode::from_raw_mode(0o755);
+    // The launcher's is nobody's business here; Umask sets the process's own.
+    rustix::process::umask(Mode::empty());
     for part in target
         .to_bytes()
         .split(|byte| *byte == b'/')

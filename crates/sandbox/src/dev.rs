@@ -1,5 +1,5 @@
 //! A minimal `/dev`: six nodes, the usual links, a devpts instance of its own, and what devices were asked for.
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
@@ -45,7 +45,7 @@ pub(crate) fn tree(devices: &[Device], flags: MountFlags) -> Result<OwnedFd, Err
             .map_err(|e| Error::path("make the link", format!("/dev/{name}"), e))?;
     }
     for name in DIRECTORIES {
-        rustix::fs::mkdirat(&dev, name, Mode::from_raw_mode(0o755))
+        directory(dev.as_fd(), Path::new(name))
             .map_err(|e| Error::path("make directory", format!("/dev/{name}"), e))?;
     }
     for device in devices {
@@ -98,6 +98,13 @@ fn copy(dev: &OwnedFd, device: &Device) -> Result<(), Error> {
     made.map_err(|e| Error::path("make the device node", &device.target, e))
 }
 
+/// 0755, whatever the umask.
+fn directory(dev: BorrowedFd<'_>, name: &Path) -> rustix::io::Result<()> {
+    let mode = Mode::from_raw_mode(0o755);
+    rustix::fs::mkdirat(dev, name, mode)?;
+    rustix::fs::chmodat(dev, name, mode, AtFlags::empty())
+}
+
 fn make_directories(dev: &OwnedFd, path: &Path) -> rustix::io::Result<()> {
     for ancestor in path
         .ancestors()
@@ -106,7 +113,7 @@ fn make_directories(dev: &OwnedFd, path: &Path) -> rustix::io::Result<()> {
         .rev()
         .filter(|a| !a.as_os_str().is_empty())
     {
-        match rustix::fs::mkdirat(dev.as_fd(), ancestor, Mode::from_raw_mode(0o755)) {
+        match directory(dev.as_fd(), ancestor) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
             Err(error) => return Err(error),
         }

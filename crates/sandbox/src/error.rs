@@ -2,7 +2,7 @@
 use std::io;
 use std::path::PathBuf;
 
-/// A failed act of [`crate::prepare`].
+/// A failed act of [`crate::prepare()`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -88,5 +88,98 @@ impl Error {
             act: act.into(),
             source: source.into(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn os() -> io::Error {
+        io::Error::from_raw_os_error(libc::ENOENT)
+    }
+
+    /// The text, and whether a source says why.
+    fn told(error: Error) -> (String, bool) {
+        (
+            error.to_string(),
+            std::error::Error::source(&error).is_some(),
+        )
+    }
+
+    #[test]
+    fn a_failed_call_says_what_was_attempted_and_leaves_the_reason_to_its_source() {
+        assert_eq!(
+            told(Error::path("open", "/a b", os())),
+            ("open /a b".to_owned(), true)
+        );
+        assert_eq!(
+            told(Error::call("make a tmpfs", os())),
+            ("make a tmpfs".to_owned(), true)
+        );
+        assert_eq!(
+            told(Error::Ruleset { source: os() }),
+            ("build the Landlock ruleset".to_owned(), true)
+        );
+    }
+
+    #[test]
+    fn an_unfit_path_says_what_is_wrong_with_it() {
+        let error = Error::Unfit {
+            path: "/x".into(),
+            problem: "is not below /dev".to_owned(),
+        };
+        assert_eq!(told(error), ("/x is not below /dev".to_owned(), false));
+    }
+
+    #[test]
+    fn a_missing_landlock_says_where_to_look() {
+        let text = told(Error::NoLandlock).0;
+        assert_eq!(
+            text,
+            "landlock not available: this kernel does not offer it (since Linux 5.13; `lsm=` must list landlock)"
+        );
+    }
+
+    #[test]
+    fn a_missing_executable_says_where_it_was_looked_for() {
+        let error = Error::NotFound {
+            name: "x".to_owned(),
+            searched: vec!["/bin/x".to_owned(), "/usr/bin/x".to_owned()],
+        };
+        assert_eq!(
+            told(error).0,
+            "file x not found; looked in /bin/x, /usr/bin/x"
+        );
+    }
+
+    #[test]
+    fn an_executable_that_is_none_says_why() {
+        let error = Error::NotExecutable {
+            path: "/bin".into(),
+            reason: "it is a directory, not a regular file".to_owned(),
+        };
+        assert_eq!(
+            told(error).0,
+            "/bin cannot be executed: it is a directory, not a regular file"
+        );
+    }
+
+    #[test]
+    fn a_nul_says_in_what() {
+        let what = "the host name".to_owned();
+        assert_eq!(
+            told(Error::Nul { what }).0,
+            "the host name holds a NUL byte"
+        );
+    }
+
+    #[test]
+    fn a_cgroup_error_speaks_for_itself() {
+        let error = cgroup::Error::NoHierarchy {
+            reason: "x".to_owned(),
+        };
+        let text = error.to_string();
+        assert_eq!(told(Error::from(error)).0, text);
     }
 }

@@ -8,7 +8,7 @@ use crate::Error;
 use crate::spec::{Executable, Unexecutable};
 use crate::view::{Found, View, path_of};
 
-/// The first candidate that is a regular file, as it was asked for (links unresolved: `$0` and argv[0] depend on the name).
+/// The first candidate that is a regular file, as it was asked for (links unresolved: `$0` and `argv[0]` depend on the name).
 ///
 /// # Errors
 /// None is there; it has no execute permission and cannot be given any.

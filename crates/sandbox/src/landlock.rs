@@ -58,8 +58,8 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))
         .map_err(failed)?;
-    if spec.scoped {
-        ruleset = ruleset.scope(Scope::from_all(abi)).map_err(failed)?;
+    if let Some(scopes) = scopes(abi).filter(|_| spec.scoped) {
+        ruleset = ruleset.scope(scopes).map_err(failed)?;
     }
     let mut ruleset = ruleset.create().map_err(failed)?;
     let view = host(Links::OfRoot)?;
@@ -88,6 +88,11 @@ pub(crate) fn inside(rule: &Rule) -> (PathBuf, u64, bool) {
         rights(rule.access, true, abi).bits(),
         rule.missing == Missing::Skip,
     )
+}
+
+/// What can be scoped; nothing before ABI 6, and the library takes no empty set.
+fn scopes(abi: ABI) -> Option<BitFlags<Scope>> {
+    Some(Scope::from_all(abi)).filter(|scopes| !scopes.is_empty())
 }
 
 /// Landlock rights of our letters.
@@ -137,9 +142,35 @@ mod tests {
     }
 
     #[test]
+    fn before_abi_6_nothing_is_scoped() {
+        assert_eq!(scopes(ABI::V5), None);
+        assert!(scopes(ABI::V6).is_some_and(|scopes| scopes.contains(Scope::Signal)));
+    }
+
+    #[test]
     fn rights_are_those_of_the_abi() {
         assert!(!rights(Access::WRITE, true, ABI::V2).contains(AccessFs::Truncate));
         assert!(rights(Access::WRITE, true, ABI::V3).contains(AccessFs::Truncate));
         assert!(!rights(Access::CREATE, true, ABI::V1).contains(AccessFs::Refer));
+    }
+
+    #[test]
+    fn letters_are_rights_of_directories_and_of_files() {
+        let at = |access, directory| rights(access, directory, ABI::V7);
+        assert_eq!(
+            at(Access::READ, true),
+            AccessFs::ReadFile | AccessFs::ReadDir
+        );
+        assert_eq!(at(Access::READ, false), AccessFs::ReadFile);
+        assert_eq!(at(Access::READ_FILES_ONLY, true), AccessFs::ReadFile);
+        assert_eq!(at(Access::EXECUTE, false), AccessFs::Execute);
+        assert_eq!(
+            at(Access::WRITE, false),
+            AccessFs::WriteFile | AccessFs::Truncate
+        );
+        assert_eq!(at(Access::IOCTL, false), AccessFs::IoctlDev);
+        assert!(rights(Access::IOCTL, false, ABI::V4).is_empty());
+        assert!(at(Access::CREATE, true).contains(AccessFs::Refer));
+        assert!(at(Access::empty(), true).is_empty());
     }
 }

@@ -207,3 +207,17 @@ fn file_name(target: &Path) -> String {
         .replace('%', "%25")
         .replace('/', "%2F")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_a_file_name_of_its_own() {
+        let name = |path: &str| file_name(Path::new(path));
+        assert_eq!(name("/usr"), "usr");
+        assert_eq!(name("/usr/local/lib"), "usr%2Flocal%2Flib");
+        assert_eq!(name("/usr%2Flocal"), "usr%252Flocal");
+        assert_ne!(name("/usr/local"), name("/usr%2Flocal"));
+    }
+}

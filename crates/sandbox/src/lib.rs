@@ -1,6 +1,6 @@
 //! A description in kernel words in, a running process out.
 //!
-//! Describe ([`Spec`]), prepare ([`prepare`]), do ([`launch`]): whatever can fail with a good message fails in `prepare`, before
+//! Describe ([`Spec`]), prepare ([`prepare()`]), do ([`launch()`]): whatever can fail with a good message fails in `prepare`, before
 //! anything is cloned; between clone and exec only a flat list of steps is carried out.
 //!
 //! # Does not

@@ -164,3 +164,7 @@ fn process(spec: &Spec, parts: &Parts) -> Vec<Step> {
     steps.push(Step::Execute { block: parts.block });
     steps
 }
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //! Each block makes one call. Pointers point at values that live until the call returns, because they are borrowed by the
-//! caller of the function; no call here keeps a pointer beyond its return, except [`execve`], which does not return.
+//! caller of the function; no call here keeps a pointer beyond its return, except execve(2), which does not return.
 #![allow(unsafe_code, reason = "the one file of this crate with raw calls")]
 
 use std::ffi::CStr;

@@ -18,7 +18,7 @@ pub struct Launch<'a> {
     pub cgroup: &'a cgroup::Paths,
     /// The shim's own directory, made 0700 here; must not exist yet. Holds the socket and the exit record.
     pub state: &'a Path,
-    /// What becomes of the process when the connection that [`spawn`] returns is closed.
+    /// What becomes of the process when the connection that [`crate::spawn()`] returns is closed.
     pub lifetime: Lifetime,
     /// Shown by ps(1) after `encamp-shim`.
     pub title: &'a str,

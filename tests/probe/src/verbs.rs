@@ -23,7 +23,7 @@ pub(crate) fn run(verb: &str, arguments: &[&str]) -> Option<ExitCode> {
     match (verb, arguments) {
         ("facts", []) => println!("{}", facts::all()),
         ("say", words) => println!("{}", words.join(" ")),
-        ("warn", words) => eprintln!("{}", words.join(" ")),
+        ("warn", words) => warn(&words.join(" ")),
         ("sleep", [seconds]) => thread::sleep(Duration::from_secs_f64(seconds.parse().ok()?)),
         ("exit", [code]) => return Some(ExitCode::from(code.parse::<u8>().unwrap_or(64))),
         ("catch", [signal, code]) => {
@@ -42,6 +42,11 @@ pub(crate) fn run(verb: &str, arguments: &[&str]) -> Option<ExitCode> {
         },
     }
     None
+}
+
+/// In one write, so that nobody's line comes between: standard error is not buffered.
+fn warn(text: &str) {
+    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
 }
 
 /// What the kernel said to one attempt (`write` without a text only opens for writing); the outer error is a verb that does not exist.

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 
 use super::{Value, Values};
 
-/// Reads options by name from values that [`super::decode`] has checked.
+/// Reads options by name from values that [`super::decode()`] has checked.
 pub(crate) trait Read {
     fn text(&self, name: &str) -> String;
     fn flag(&self, name: &str) -> bool;

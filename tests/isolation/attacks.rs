@@ -24,11 +24,12 @@ const BUSY: i64 = 16;
 const ACCES: i64 = 13;
 const PERM: i64 = 1;
 
-/// What a shell makes of a job: `$RUN` there is `encamp run` of it.
+/// What a shell makes of a job: `$RUN` there is `encamp run` of it. Nothing is kept: where it would be cannot be told to closed streams.
 fn shell(world: &World, job: &suite::Job, script: &str) -> Outcome {
     let run = world.command(job);
     let words = std::iter::once(run.get_program()).chain(run.get_args());
-    let words: Vec<_> = words.map(|word| word.to_str().unwrap()).collect();
+    let mut words: Vec<_> = words.map(|word| word.to_str().unwrap()).collect();
+    words.push("--rm");
     let mut shell = Command::new("/bin/sh");
     shell
         .args(["-c", script])

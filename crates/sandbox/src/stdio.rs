@@ -67,7 +67,7 @@ fn find(path: &Path) -> Result<OwnedFd, Error> {
     let view = host(Links::OfRoot)?;
     let above = path.ancestors().nth(2).unwrap_or_else(|| Path::new("/"));
     let below = path.strip_prefix(above).unwrap_or(path);
-    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let flags = OFlags::PATH | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     let opened = view
         .resolve(above)
@@ -89,5 +89,28 @@ fn open_with_reader(path: &str) -> Result<OwnedFd, Errno> {
             }
             other => return other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn no_link_leads_to_a_fifo_not_even_one_of_roots() {
+        let top = std::env::temp_dir().join(format!("encamp-fifo-{}", std::process::id()));
+        std::fs::create_dir_all(top.join("logs")).unwrap();
+        let fifo = top.join("logs/out");
+        rustix::fs::mknodat(rustix::fs::CWD, &fifo, FileType::Fifo, Mode::RUSR, 0).unwrap();
+        symlink("logs", top.join("swapped")).unwrap();
+        symlink("out", top.join("logs/link")).unwrap();
+        let found: Vec<bool> = ["logs/out", "swapped/out", "logs/link", "logs/none"]
+            .iter()
+            .map(|path| find(&top.join(path)).is_ok())
+            .collect();
+        std::fs::remove_dir_all(&top).unwrap();
+        assert_eq!(found, [true, false, false, false]);
     }
 }

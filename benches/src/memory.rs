@@ -20,12 +20,21 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Beside {
     pub(crate) driver: &'static str,
     /// Of each process that stays with the task, by its name.
-    pub(crate) processes: Vec<(String, u64)>,
+    pub(crate) processes: Vec<(String, Private)>,
     /// Of the command that waits in the foreground, once for all of a job's tasks; a plugin has one for all tasks of a node.
     pub(crate) command_kib: u64,
 }
 
-/// Starts one sleeping task under each driver and reads `smaps_rollup`.
+/// Private memory, in KiB.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Private {
+    /// What every further task costs.
+    pub(crate) own_kib: u64,
+    /// Pages of the shim's image, which all shims of one launcher share; they count as private while there is only one.
+    pub(crate) image_kib: u64,
+}
+
+/// Starts one sleeping task under each driver and reads `smaps`.
 pub(crate) fn beside_a_running_task(programs: &Programs) -> Result<Vec<Beside>, Box<dyn Error>> {
     ["exec", "exec2"]
         .into_iter()
@@ -60,12 +69,13 @@ fn measure(
         .into_iter()
         .filter(|(pid, _)| !before.contains(pid));
     let processes = new
-        .map(|(pid, name)| Ok((name, private_kib(pid)?)))
+        .map(|(pid, name)| Ok((name, private(pid)?)))
         .collect::<Result<_, Box<dyn Error>>>()?;
+    let command = private(i32::try_from(child.id())?)?;
     Ok(Beside {
         driver,
         processes,
-        command_kib: private_kib(i32::try_from(child.id())?)?,
+        command_kib: command.own_kib + command.image_kib,
     })
 }
 
@@ -93,16 +103,30 @@ fn is_in_our_cgroup(pid: i32) -> bool {
     text.lines().any(|line| line.contains(":/encamp"))
 }
 
-/// `Private_Clean` and `Private_Dirty` (proc_pid_smaps(5)).
-fn private_kib(pid: i32) -> Result<u64, Box<dyn Error>> {
-    let path = Path::new("/proc")
-        .join(pid.to_string())
-        .join("smaps_rollup");
-    let text = std::fs::read_to_string(path)?;
-    let lines = text
-        .lines()
-        .filter(|line| line.starts_with("Private_Clean:") || line.starts_with("Private_Dirty:"));
-    Ok(lines
-        .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .sum())
+/// `Private_Clean` and `Private_Dirty` (proc_pid_smaps(5)), those of the image's read-only mappings apart.
+fn private(pid: i32) -> Result<Private, Box<dyn Error>> {
+    let text = std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("smaps"))?;
+    let mut private = Private::default();
+    let mut image = false;
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("Private_Clean:" | "Private_Dirty:") => {
+                let kib: u64 = words.next().unwrap_or_default().parse()?;
+                let sum = if image {
+                    &mut private.image_kib
+                } else {
+                    &mut private.own_kib
+                };
+                *sum += kib;
+            }
+            // A mapping's header: addresses, then permissions.
+            Some(first) if !first.ends_with(':') => {
+                let writable = words.next().is_some_and(|rights| rights.contains('w'));
+                image = line.contains("/memfd:encamp-shim") && !writable;
+            }
+            _ => {}
+        }
+    }
+    Ok(private)
 }

@@ -3,7 +3,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use crate::memory::Beside;
+use crate::memory::{Beside, Private};
 use crate::runner::Runner;
 use crate::statistics::{Summary, summary};
 
@@ -57,20 +57,27 @@ impl<'a> Report<'a> {
                 ratios.join(" | ")
             );
         }
-        text.push_str("\nprivate memory beside a running task, KiB\n\n| driver | process | private |\n|---|---|---:|\n");
+        text.push_str("\nprivate memory beside a running task, KiB\n\n| driver | process | private | of it the shared image |\n|---|---|---:|---:|\n");
         for beside in self.memory {
-            for (name, kib) in &beside.processes {
-                let _ = writeln!(text, "| {} | {name} | {kib} |", beside.driver);
+            for (name, private) in &beside.processes {
+                let all = private.own_kib + private.image_kib;
+                let _ = writeln!(
+                    text,
+                    "| {} | {name} | {all} | {} |",
+                    beside.driver, private.image_kib
+                );
             }
+            let total = beside.total();
             let _ = writeln!(
                 text,
-                "| {} | **all that stays with the task** | {} |",
+                "| {} | **all that stays with the task** | {} | {} |",
                 beside.driver,
-                beside.total_kib()
+                total.own_kib + total.image_kib,
+                total.image_kib
             );
             let _ = writeln!(
                 text,
-                "| {} | the command in the foreground | {} |",
+                "| {} | the command in the foreground | {} | – |",
                 beside.driver, beside.command_kib
             );
         }
@@ -86,8 +93,10 @@ impl<'a> Report<'a> {
             })
         };
         let beside = |beside: &Beside| {
+            let total = beside.total();
             json!({
-                "driver": beside.driver, "private_kib": beside.total_kib(), "processes": beside.processes,
+                "driver": beside.driver, "processes": beside.processes.len(),
+                "private_kib": total.own_kib, "image_kib": total.image_kib,
                 "command_private_kib": beside.command_kib,
             })
         };
@@ -100,7 +109,12 @@ impl<'a> Report<'a> {
 }
 
 impl Beside {
-    fn total_kib(&self) -> u64 {
-        self.processes.iter().map(|(_, kib)| kib).sum()
+    fn total(&self) -> Private {
+        let mut total = Private::default();
+        for (_, private) in &self.processes {
+            total.own_kib += private.own_kib;
+            total.image_kib += private.image_kib;
+        }
+        total
     }
 }

@@ -71,6 +71,10 @@ pub(crate) fn all(programs: &Programs) -> Result<Vec<Runner<'_>>, Box<dyn Error>
         let mut command = Command::new(&programs.encamp);
         command
             .arg("run")
+            .arg("--data-dir")
+            .arg(programs.directory().join("data"))
+            .arg("--run-dir")
+            .arg(programs.directory().join("run"))
             .arg(programs.job(driver, &programs.nothing.to_string_lossy(), &[])?);
         runners.push(Runner::command(name, command));
     }

@@ -1,6 +1,7 @@
 //! Which hierarchies this host has, found once from mountinfo.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -77,12 +78,21 @@ pub struct Host {
 }
 
 impl Host {
-    /// Looks at `/proc/self/mountinfo`, and at `cgroup.controllers` of a v2 hierarchy.
+    /// Looks at `/proc/self/mountinfo`, and at `cgroup.controllers` of a v2 hierarchy, once: hierarchies do not move while a
+    /// process lives. A failure is looked at again, since somebody may mount one.
     ///
     /// # Errors
     /// [`Error::NoHierarchy`] when memory and cpu are not both on v1 or both on v2, or when nothing is mounted by
     /// which a tree of processes could be killed.
     pub fn detect() -> Result<Host, Error> {
+        static HOST: OnceLock<Host> = OnceLock::new();
+        match HOST.get() {
+            Some(host) => Ok(host.clone()),
+            None => Self::look().map(|host| HOST.get_or_init(|| host).clone()),
+        }
+    }
+
+    fn look() -> Result<Host, Error> {
         let path = Path::new("/proc/self/mountinfo");
         let text =
             std::fs::read_to_string(path).map_err(|source| Error::io("read", path, source))?;

@@ -25,7 +25,11 @@ fn a_process_runs_and_its_code_is_recorded() {
         let Some(mut world) = World::new() else {
             return;
         };
-        let spec = world.spec(init, "/bin/sh", &["-c", "echo pid $$ uid $(id -u); sleep 0.2; exit 7"]);
+        let spec = world.spec(
+            init,
+            "/bin/sh",
+            &["-c", "echo pid $$ uid $(id -u); sleep 0.2; exit 7"],
+        );
         let (shim, running) = world.spawn(&spec).unwrap();
         assert!(
             running.pid > 0 && running.start_time > 0 && running.shim_pid > 0,

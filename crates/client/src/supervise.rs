@@ -316,7 +316,10 @@ mod tests {
                 Act::UntilKilled if grace.is_zero() => Some(137),
                 _ => None,
             };
-            *self.end.0.lock().unwrap() = code;
+            // The polite stop may come after the hard one: it does not undo it.
+            if code.is_some() {
+                *self.end.0.lock().unwrap() = code;
+            }
             self.end.1.notify_all();
             self.asked
                 .send(format!("{signal} {}", crate::duration::spell(grace)))

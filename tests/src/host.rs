@@ -219,8 +219,9 @@ fn descriptors() -> BTreeSet<String> {
 mod tests {
     use std::os::unix::process::CommandExt;
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
-    use super::HostState;
+    use super::{HostState, pids_named};
 
     #[test]
     fn a_process_a_file_and_a_descriptor_that_are_left_are_seen() {
@@ -234,6 +235,11 @@ mod tests {
             .arg("60")
             .spawn()
             .unwrap();
+        // spawn returns while the new program has no arguments yet.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while pids_named(&name).is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
         let difference = before.difference(&HostState::take());
         child.kill().unwrap();
         child.wait().unwrap();

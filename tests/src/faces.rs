@@ -133,6 +133,7 @@ impl Site {
             run_dir: self.run_dir.clone(),
             keep: Keep::Never,
             restart: Restarting::Never,
+            node: client::Node::default(),
         };
         Place {
             state_dir: self.run_dir.join("state"),

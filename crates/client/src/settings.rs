@@ -2,9 +2,10 @@
 use std::path::PathBuf;
 
 use crate::allocation::{ALLOC, USERS};
+use crate::node::Node;
 
 /// Where a run keeps its things and what becomes of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
     /// Allocations, and claims of uids. `/var/lib/encamp`.
     pub data_dir: PathBuf,
@@ -14,6 +15,8 @@ pub struct Settings {
     pub keep: Keep,
     /// Whether the restart policy is followed.
     pub restart: Restarting,
+    /// What the operator of this machine decided.
+    pub node: Node,
 }
 
 /// Which alloc directories stay after a run.
@@ -54,6 +57,7 @@ impl Default for Settings {
             run_dir: "/run/encamp".into(),
             keep: Keep::Failed,
             restart: Restarting::AsTheJobSays,
+            node: Node::default(),
         }
     }
 }

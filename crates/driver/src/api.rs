@@ -12,7 +12,7 @@ use crate::task::Ended;
 use crate::{exec, exec2};
 
 /// Which of the two drivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "the drivers' names")]
 pub enum Kind {
     Exec,

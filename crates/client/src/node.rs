@@ -1,0 +1,72 @@
+//! What the operator of this machine decided, in the words of Nomad's agent configuration.
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use driver::Kind;
+use driver::options::Values;
+
+/// The part of an agent's configuration that a single machine has a use for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Node {
+    /// `name`; `None`: this host's.
+    pub name: Option<String>,
+    /// `datacenter`.
+    pub datacenter: String,
+    /// `region`.
+    pub region: String,
+    /// `client.node_class`.
+    pub class: String,
+    /// `client.node_pool`.
+    pub pool: String,
+    /// `client.meta`.
+    pub meta: BTreeMap<String, String>,
+    /// `client.options`.
+    pub options: BTreeMap<String, String>,
+    /// `client.chroot_env`; empty: the default list.
+    pub chroot_env: BTreeMap<String, String>,
+    /// `client.host_volume`, by label.
+    pub host_volumes: BTreeMap<String, HostVolume>,
+    /// `client.reserved.cores`: never given to a task.
+    pub reserved_cores: BTreeSet<usize>,
+    /// `client.cgroup_parent`; `None`: `encamp.slice`, `/encamp` on v1.
+    pub cgroup_parent: Option<String>,
+    /// `client.max_kill_timeout`.
+    pub max_kill_timeout: Duration,
+    /// `client.users`: the uids of tasks without `user`.
+    pub dynamic_users: RangeInclusive<u32>,
+    /// `plugin "…" { config {} }`, by driver.
+    pub plugins: BTreeMap<Kind, Values>,
+}
+
+/// A `host_volume` block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostVolume {
+    /// On the host, absolute.
+    pub path: PathBuf,
+    /// Whether every task gets it read-only.
+    pub read_only: bool,
+}
+
+impl Default for Node {
+    /// What Nomad's client has without a configuration.
+    fn default() -> Self {
+        Node {
+            name: None,
+            datacenter: "dc1".to_owned(),
+            region: "global".to_owned(),
+            class: String::new(),
+            pool: "default".to_owned(),
+            meta: BTreeMap::new(),
+            options: BTreeMap::new(),
+            chroot_env: BTreeMap::new(),
+            host_volumes: BTreeMap::new(),
+            reserved_cores: BTreeSet::new(),
+            cgroup_parent: None,
+            max_kill_timeout: Duration::from_secs(30),
+            dynamic_users: 80_000..=89_999,
+            plugins: BTreeMap::new(),
+        }
+    }
+}

@@ -25,6 +25,7 @@ mod limits;
 mod lookup;
 mod lower;
 pub mod options;
+mod processes;
 mod recover;
 mod result;
 mod session;

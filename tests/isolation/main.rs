@@ -8,7 +8,9 @@ mod attacks;
 mod capabilities;
 mod cgroup;
 mod crash;
+mod enter;
 mod environment;
+mod exits;
 mod hostname;
 mod identity;
 mod landlock;
@@ -17,6 +19,7 @@ mod namespaces;
 mod poor_hosts;
 mod root;
 mod signals;
+mod stats;
 mod stdio;
 
 use serde_json::Value;

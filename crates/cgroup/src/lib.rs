@@ -12,11 +12,13 @@
 //!
 //! # Does not
 //! know who uses it: no word of what runs inside, where limits come from or why.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod apply;
+mod bpf;
 mod cpus;
 mod create;
+mod devices;
 mod error;
 mod file;
 mod host;
@@ -28,9 +30,11 @@ mod partition;
 mod paths;
 mod procs;
 mod stats;
+mod sys;
 mod tree;
 
 pub use cpus::CpuSet;
+pub use devices::{DeviceAccess, DeviceKind, DeviceRule};
 pub use error::Error;
 pub use host::{Controller, Host, Version};
 pub use limits::{Bound, Limits, Quota, Refusal};

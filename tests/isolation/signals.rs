@@ -6,7 +6,7 @@ use serde_json::json;
 use suite::need::require;
 use suite::{Job, Running, World};
 
-use crate::{DRIVERS, NEEDS};
+use crate::{DRIVERS, EXEC_NEEDS, NEEDS};
 
 /// No signal.
 const NONE: &str = "0000000000000000";
@@ -20,7 +20,7 @@ const KILLED: i32 = 137;
 
 #[test]
 fn nothing_is_blocked_or_ignored_whatever_the_caller_ignores() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -43,7 +43,7 @@ fn nothing_is_blocked_or_ignored_whatever_the_caller_ignores() {
 
 #[test]
 fn a_polite_stop_lets_the_task_choose_its_code() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -59,7 +59,7 @@ fn a_polite_stop_lets_the_task_choose_its_code() {
 
 #[test]
 fn kill_signal_is_the_signal_that_is_sent() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -77,7 +77,7 @@ fn kill_signal_is_the_signal_that_is_sent() {
 
 #[test]
 fn a_program_that_handles_no_signal_stops_at_once_also_as_pid_1() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -102,7 +102,7 @@ fn a_program_that_handles_no_signal_stops_at_once_also_as_pid_1() {
 
 #[test]
 fn a_task_that_ignores_the_signal_is_killed_when_its_time_is_over() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -126,7 +126,7 @@ fn a_task_that_ignores_the_signal_is_killed_when_its_time_is_over() {
 
 #[test]
 fn the_second_signal_kills_at_once() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -162,7 +162,7 @@ fn a_task_that_dies_of_a_signal_exits_128_and_the_signal() {
 
 #[test]
 fn a_task_cannot_signal_the_host() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

@@ -105,6 +105,16 @@ fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> io::Result<()>
     check(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
 }
 
+/// Whether the kernel knows a system call, tried with a descriptor and pointers that cannot be. Not for calls that this would end or change
+/// something with.
+pub fn is_there(number: libc::c_long) -> bool {
+    const NONE: libc::c_long = -1;
+    // SAFETY: as a pointer the first is an address of the kernel, the others are null or sizes of 0, so nothing of ours is read or written;
+    // as a descriptor the first is none.
+    let result = unsafe { libc::syscall(number, NONE, 0, 0, 0, 0) };
+    check(result).err().and_then(|error| error.raw_os_error()) != Some(libc::ENOSYS)
+}
+
 /// mount_setattr(2) on `path` relative to `dir`, with `AT_RECURSIVE` when asked.
 pub fn mount_setattr(
     dir: BorrowedFd<'_>,

@@ -19,7 +19,10 @@ const REQUIRED: [Call; 8] = [
 ];
 
 /// Finds the first call that is missing; asked of the kernel once.
-pub(crate) fn check() -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::NoCall`].
+pub fn check() -> Result<(), Error> {
     static MISSING: OnceLock<Option<Call>> = OnceLock::new();
     let missing = || {
         REQUIRED

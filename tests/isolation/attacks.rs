@@ -8,7 +8,7 @@ use suite::host::pids_named;
 use suite::need::require;
 use suite::{HostState, Outcome, Running, World};
 
-use crate::{DRIVERS, NEEDS, errnos};
+use crate::{DRIVERS, EXEC_NEEDS, NEEDS, errnos};
 
 /// How long the kernel may take to end the last mount or cgroup.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -64,7 +64,7 @@ fn descriptors(pid: i32) -> Vec<PathBuf> {
 
 #[test]
 fn a_working_directory_is_never_a_link_of_procfs() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -87,7 +87,7 @@ fn a_working_directory_is_never_a_link_of_procfs() {
 
 #[test]
 fn a_working_directory_that_the_task_made_a_link_of_procfs_is_refused_at_the_restart() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -120,7 +120,7 @@ fn a_working_directory_that_the_task_made_a_link_of_procfs_is_refused_at_the_res
 
 #[test]
 fn what_the_caller_left_open_is_closed_in_the_shim_and_in_the_task() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -155,7 +155,7 @@ fn what_the_caller_left_open_is_closed_in_the_shim_and_in_the_task() {
 
 #[test]
 fn a_task_cannot_take_away_what_root_opens_at_the_next_start() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -249,7 +249,7 @@ fn init_does_not_die_or_stop_by_the_hand_of_a_root_task() {
 
 #[test]
 fn no_task_has_a_terminal_to_push_input_into() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -263,7 +263,7 @@ fn no_task_has_a_terminal_to_push_input_into() {
 
 #[test]
 fn a_job_cannot_ask_for_a_uid_of_the_pool() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -290,7 +290,7 @@ fn a_job_cannot_ask_for_a_uid_of_the_pool() {
 
 #[test]
 fn a_name_that_is_no_directorys_is_refused_before_anything_is_made() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::alone();
@@ -319,7 +319,7 @@ fn a_name_that_is_no_directorys_is_refused_before_anything_is_made() {
 
 #[test]
 fn closed_and_full_streams_change_neither_the_run_nor_its_end() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -352,7 +352,7 @@ fn closed_and_full_streams_change_neither_the_run_nor_its_end() {
 
 #[test]
 fn a_lost_task_is_told_even_to_those_who_want_it_quiet() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::alone();
@@ -409,7 +409,7 @@ fn a_command_killed_at_any_moment_leaves_nothing_that_the_next_run_does_not_swee
     }
     let before = HostState::take();
     for round in 0..40u64 {
-        let driver = DRIVERS[(round % 2) as usize];
+        let driver = if round % 2 == 0 { "exec" } else { "exec2" };
         let job = world.job(driver, &["orphan", "600", ",", "sleep", "600"]);
         let running = world.start(&job);
         // Moments all over a start, in no order.
@@ -423,7 +423,7 @@ fn a_command_killed_at_any_moment_leaves_nothing_that_the_next_run_does_not_swee
 
 #[test]
 fn a_stranger_on_the_host_sees_nothing_of_a_task() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

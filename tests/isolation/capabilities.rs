@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use suite::World;
 use suite::need::require;
 
-use crate::{NEEDS, facts};
+use crate::{EXEC_NEEDS, NEEDS, facts};
 
 /// Nomad's thirteen: chown, dac_override, fowner, fsetid, kill, setgid, setuid, setpcap, net_bind_service, sys_chroot, mknod,
 /// audit_write, setfcap.
@@ -35,7 +35,7 @@ fn sets(facts: &Value) -> [u64; 5] {
 
 #[test]
 fn under_exec_nobody_has_nomads_default_in_all_five_sets() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -50,7 +50,7 @@ fn under_exec_nobody_has_nomads_default_in_all_five_sets() {
 
 #[test]
 fn under_exec_root_has_what_the_lists_grant_and_nothing_to_inherit() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -66,7 +66,7 @@ fn under_exec_root_has_what_the_lists_grant_and_nothing_to_inherit() {
 
 #[test]
 fn cap_drop_takes_and_cap_add_gives() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -82,7 +82,7 @@ fn cap_drop_takes_and_cap_add_gives() {
 
 #[test]
 fn a_capability_that_the_operator_does_not_allow_is_an_error_that_names_it() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -133,7 +133,7 @@ fn no_new_privs_is_set_under_exec2_and_not_under_exec() {
 
 #[test]
 fn securebits_are_left_alone() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

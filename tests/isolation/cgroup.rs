@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use suite::World;
 use suite::need::require;
 
-use crate::{DRIVERS, NEEDS, facts, strings};
+use crate::{DRIVERS, EXEC_NEEDS, facts, strings};
 
 /// Controllers that matter on v1; each has a directory of the task's own.
 const V1: [&str; 5] = ["cpu", "devices", "freezer", "memory", "pids"];
@@ -43,7 +43,7 @@ fn paths(lines: &[String]) -> Vec<String> {
 
 #[test]
 fn the_task_has_a_cgroup_of_its_own_in_every_hierarchy_that_matters() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -67,7 +67,7 @@ fn the_task_has_a_cgroup_of_its_own_in_every_hierarchy_that_matters() {
 
 #[test]
 fn the_shim_is_not_in_the_tasks_cgroup() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::alone();
@@ -91,7 +91,7 @@ fn the_shim_is_not_in_the_tasks_cgroup() {
 
 #[test]
 fn memory_is_the_limit_that_the_job_asks_for() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -127,7 +127,7 @@ fn limit_file(lines: &[String]) -> PathBuf {
 
 #[test]
 fn too_much_memory_kills_the_task_and_is_said() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -145,7 +145,7 @@ fn too_much_memory_kills_the_task_and_is_said() {
 
 #[test]
 fn cgroups_cannot_be_changed_from_inside() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

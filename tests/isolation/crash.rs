@@ -7,7 +7,7 @@ use suite::host::pids_named;
 use suite::need::require;
 use suite::{HostState, Running, World};
 
-use crate::{DRIVERS, NEEDS};
+use crate::{DRIVERS, EXEC_NEEDS};
 
 /// The shim's name as ps(1) shows it.
 const SHIM: &str = "encamp-shim";
@@ -54,7 +54,7 @@ fn kill(pid: i32) {
 
 #[track_caller]
 fn assert_gone(what: &str, prefix: &str) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + suite::run::patience(PATIENCE);
     while !pids_named(prefix).is_empty() {
         assert!(
             Instant::now() < deadline,
@@ -83,7 +83,7 @@ fn quiet_world() -> (World, HostState) {
 
 #[test]
 fn killing_the_command_kills_the_task_and_the_shim() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let (world, before) = quiet_world();
@@ -99,7 +99,7 @@ fn killing_the_command_kills_the_task_and_the_shim() {
 
 #[test]
 fn killing_the_shim_kills_the_task_and_the_command_says_so() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let (world, before) = quiet_world();
@@ -119,7 +119,7 @@ fn killing_the_shim_kills_the_task_and_the_command_says_so() {
 
 #[test]
 fn killing_both_kills_the_task() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let (world, before) = quiet_world();
@@ -138,7 +138,7 @@ fn killing_both_kills_the_task() {
 
 #[test]
 fn a_task_that_is_killed_from_outside_exits_137() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let (world, before) = quiet_world();

@@ -5,7 +5,7 @@ use serde_json::json;
 use suite::World;
 use suite::need::require;
 
-use crate::{DRIVERS, NEEDS, facts};
+use crate::{DRIVERS, EXEC_NEEDS, NEEDS, facts};
 
 /// What an `exec` task with defaults has, and nothing else.
 const EXEC: [(&str, &str); 10] = [
@@ -58,7 +58,7 @@ const ALLOWED: [&str; 9] = [
 
 #[test]
 fn the_variables_are_nomads_and_no_others() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -87,7 +87,7 @@ fn the_variables_are_nomads_and_no_others() {
 
 #[test]
 fn under_exec_the_values_are_as_in_nomad() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -118,7 +118,7 @@ fn under_exec2_directories_are_where_the_task_finds_them() {
 
 #[test]
 fn the_jobs_own_variables_arrive_as_they_are() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -141,7 +141,7 @@ fn the_jobs_own_variables_arrive_as_they_are() {
 
 #[test]
 fn arguments_arrive_as_they_are() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

@@ -3,7 +3,7 @@ use serde_json::json;
 use suite::World;
 use suite::need::require;
 
-use crate::{DRIVERS, NEEDS, facts};
+use crate::{DRIVERS, EXEC_NEEDS, NEEDS, facts};
 
 /// Who an `exec` task without `user` is: nobody and nogroup.
 const NOBODY: u32 = 65534;
@@ -18,7 +18,7 @@ const UMASK: u32 = 0o022;
 
 #[test]
 fn under_exec_the_default_user_is_nobody_with_its_own_group() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -65,7 +65,7 @@ fn two_tasks_at_once_have_two_dynamic_users() {
 
 #[test]
 fn a_named_user_comes_with_its_primary_group() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -87,7 +87,7 @@ fn a_named_user_comes_with_its_primary_group() {
 
 #[test]
 fn a_user_that_does_not_exist_is_an_error_that_names_it() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -103,7 +103,7 @@ fn a_user_that_does_not_exist_is_an_error_that_names_it() {
 
 #[test]
 fn the_umask_is_the_usual_one_whatever_the_callers_is() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

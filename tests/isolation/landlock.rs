@@ -3,12 +3,11 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 
-use landlock::{CompatLevel, Compatible, Ruleset, RulesetAttr, Scope};
 use serde_json::json;
 use suite::need::require;
-use suite::{Job, World};
+use suite::{Job, Need, World};
 
-use crate::{NEEDS, errnos, facts};
+use crate::{EXEC_NEEDS, NEEDS, errnos, facts};
 
 const EPERM: i64 = 1;
 const ENOENT: i64 = 2;
@@ -288,11 +287,7 @@ fn proc_and_the_standard_streams_open_by_path_in_children_too() {
 
 #[test]
 fn abstract_sockets_of_the_host_are_out_of_reach() {
-    let scoped = Ruleset::default()
-        .set_compatibility(CompatLevel::HardRequirement)
-        .scope(Scope::AbstractUnixSocket)
-        .is_ok();
-    if !require(NEEDS) || !scoped {
+    if !require(NEEDS) || !require(&[Need::LandlockScopes]) {
         return;
     }
     let world = World::shared();
@@ -312,7 +307,7 @@ fn abstract_sockets_of_the_host_are_out_of_reach() {
 
 #[test]
 fn our_own_state_is_out_of_reach() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

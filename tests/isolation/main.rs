@@ -8,15 +8,21 @@ mod attacks;
 mod capabilities;
 mod cgroup;
 mod crash;
+mod devices_cgroup;
 mod enter;
 mod environment;
 mod exits;
+mod few_descriptors;
 mod hostname;
 mod identity;
 mod landlock;
 mod leaks;
+mod limits_cpu;
+mod limits_memory;
+mod limits_pids;
 mod namespaces;
 mod poor_hosts;
+mod rlimits;
 mod root;
 mod signals;
 mod stats;
@@ -25,14 +31,36 @@ mod stdio;
 use serde_json::Value;
 use suite::{Job, Need, World};
 
-/// Both drivers.
-const DRIVERS: [&str; 2] = ["exec", "exec2"];
+/// Both drivers; where there is no Landlock, `exec` alone.
+const DRIVERS: Drivers = Drivers;
+
+/// The drivers that can run here.
+struct Drivers;
+
+impl IntoIterator for Drivers {
+    type Item = &'static str;
+    type IntoIter = std::vec::IntoIter<&'static str>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let mut drivers = vec!["exec"];
+        drivers.extend(Need::Landlock.missing().is_none().then_some("exec2"));
+        drivers.into_iter()
+    }
+}
 
 /// What the probe prints once it is ready to catch or ignore a signal.
 const CATCHING: &str = "\"verb\":\"catch\"}";
 
-/// What every test here needs.
-const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::Landlock];
+/// What a test needs that runs tasks of `exec2`.
+const NEEDS: &[Need] = &[
+    Need::Root,
+    Need::Cgroup,
+    Need::DetachedMounts,
+    Need::Landlock,
+];
+
+/// What a test needs that runs tasks of `exec`, or of each of [`DRIVERS`].
+const EXEC_NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::DetachedMounts];
 
 /// What the probe sees when it runs as this job says.
 #[track_caller]

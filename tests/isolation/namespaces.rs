@@ -3,7 +3,7 @@ use serde_json::json;
 use suite::World;
 use suite::need::require;
 
-use crate::{DRIVERS, NEEDS, facts};
+use crate::{DRIVERS, EXEC_NEEDS, NEEDS, facts};
 
 /// Of its own.
 const PRIVATE: [&str; 3] = ["ipc", "mnt", "pid"];
@@ -20,7 +20,7 @@ fn of_the_host(name: &str) -> String {
 
 #[test]
 fn mount_pid_and_ipc_namespaces_are_its_own_and_the_others_the_hosts() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -45,7 +45,7 @@ fn mount_pid_and_ipc_namespaces_are_its_own_and_the_others_the_hosts() {
 
 #[test]
 fn two_tasks_share_no_namespace_of_their_own() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -67,7 +67,7 @@ fn two_tasks_share_no_namespace_of_their_own() {
 
 #[test]
 fn under_exec_the_task_is_pid_1_and_alone() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -92,7 +92,7 @@ fn under_exec2_the_task_is_the_child_of_an_init_and_sees_only_that() {
 
 #[test]
 fn the_task_has_a_session_and_no_terminal() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -109,7 +109,7 @@ fn the_task_has_a_session_and_no_terminal() {
 
 #[test]
 fn pid_mode_host_shows_the_hosts_processes() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -127,7 +127,7 @@ fn pid_mode_host_shows_the_hosts_processes() {
 
 #[test]
 fn ipc_mode_host_shares_the_hosts_queues() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -140,7 +140,7 @@ fn ipc_mode_host_shares_the_hosts_queues() {
 
 #[test]
 fn what_the_task_leaves_behind_ends_with_it() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::alone();

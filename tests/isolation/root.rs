@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use suite::need::require;
 use suite::{Job, World};
 
-use crate::{NEEDS, errnos, facts, strings};
+use crate::{EXEC_NEEDS, errnos, facts, strings};
 
 /// What every root holds.
 const ALWAYS: [&str; 7] = ["alloc", "dev", "local", "proc", "secrets", "sys", "tmp"];
@@ -35,7 +35,7 @@ const EROFS: i64 = 30;
 
 #[test]
 fn it_holds_what_chroot_env_names_and_nothing_else() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -62,7 +62,7 @@ fn it_holds_what_chroot_env_names_and_nothing_else() {
 
 #[test]
 fn the_rest_of_the_host_is_not_there() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -89,7 +89,7 @@ fn the_rest_of_the_host_is_not_there() {
 
 #[test]
 fn dev_is_minimal() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -98,7 +98,7 @@ fn dev_is_minimal() {
 
 #[test]
 fn kernel_file_systems_are_mounted_with_care() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -126,7 +126,7 @@ fn mount<'a>(facts: &'a Value, target: &str) -> &'a Value {
 
 #[test]
 fn what_the_kernel_tells_about_the_host_is_masked() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -151,7 +151,7 @@ fn what_the_kernel_tells_about_the_host_is_masked() {
 
 #[test]
 fn the_kernel_cannot_be_tuned() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -172,7 +172,7 @@ fn the_kernel_cannot_be_tuned() {
 
 #[test]
 fn root_may_write_everywhere_and_the_host_never_changes() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -198,7 +198,7 @@ fn root_may_write_everywhere_and_the_host_never_changes() {
 
 #[test]
 fn what_was_written_is_there_after_a_restart() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -215,7 +215,7 @@ fn what_was_written_is_there_after_a_restart() {
 
 #[test]
 fn the_tasks_own_directories_are_writable_for_nobody() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -240,7 +240,7 @@ fn the_tasks_own_directories_are_writable_for_nobody() {
 
 #[test]
 fn a_command_is_found_below_the_root_by_its_bare_name() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -250,7 +250,7 @@ fn a_command_is_found_below_the_root_by_its_bare_name() {
 
 #[test]
 fn a_command_that_is_not_there_exits_127_and_is_named() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -268,7 +268,7 @@ fn a_command_that_is_not_there_exits_127_and_is_named() {
 
 #[test]
 fn the_working_directory_is_the_root() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

@@ -8,7 +8,7 @@ use suite::need::require;
 use suite::run::PATIENCE;
 use suite::{Driven, Job, Running, World};
 
-use crate::{DRIVERS, NEEDS};
+use crate::{DRIVERS, EXEC_NEEDS, NEEDS};
 
 /// No signal.
 const NONE: &str = "0000000000000000";
@@ -22,7 +22,7 @@ const KILLED: i32 = 137;
 
 #[test]
 fn nothing_is_blocked_or_ignored_whatever_the_caller_ignores() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -45,7 +45,7 @@ fn nothing_is_blocked_or_ignored_whatever_the_caller_ignores() {
 
 #[test]
 fn a_polite_stop_lets_the_task_choose_its_code() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -61,7 +61,7 @@ fn a_polite_stop_lets_the_task_choose_its_code() {
 
 #[test]
 fn kill_signal_is_the_signal_that_is_sent() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -79,7 +79,7 @@ fn kill_signal_is_the_signal_that_is_sent() {
 
 #[test]
 fn a_program_that_handles_no_signal_stops_at_once_also_as_pid_1() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -104,7 +104,7 @@ fn a_program_that_handles_no_signal_stops_at_once_also_as_pid_1() {
 
 #[test]
 fn a_task_that_ignores_the_signal_is_killed_when_its_time_is_over() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -128,7 +128,7 @@ fn a_task_that_ignores_the_signal_is_killed_when_its_time_is_over() {
 
 #[test]
 fn the_second_signal_kills_at_once() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -284,7 +284,7 @@ fn an_unknown_signal_is_an_error_and_is_not_sent() {
 
 #[test]
 fn a_task_cannot_signal_the_host() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

@@ -3,14 +3,14 @@ use serde_json::json;
 use suite::need::require;
 use suite::{Job, Running, World};
 
-use crate::{DRIVERS, NEEDS, facts};
+use crate::{DRIVERS, EXEC_NEEDS, facts};
 
 /// More than any pipe or buffer on the way holds.
 const MANY: usize = 3 << 20;
 
 #[test]
 fn a_task_has_descriptors_0_1_and_2_and_no_others() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -39,7 +39,7 @@ fn a_task_has_descriptors_0_1_and_2_and_no_others() {
 
 #[test]
 fn standard_input_is_dev_null_and_the_outputs_are_not_the_callers() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -58,7 +58,7 @@ fn standard_input_is_dev_null_and_the_outputs_are_not_the_callers() {
 
 #[test]
 fn output_goes_to_output_and_errors_to_errors() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -76,7 +76,7 @@ fn output_goes_to_output_and_errors_to_errors() {
 
 #[test]
 fn every_byte_arrives_and_nothing_is_added() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -95,7 +95,7 @@ fn every_byte_arrives_and_nothing_is_added() {
 
 #[test]
 fn output_without_a_line_end_arrives_while_the_task_runs() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();
@@ -113,7 +113,7 @@ fn output_without_a_line_end_arrives_while_the_task_runs() {
 
 #[test]
 fn exit_codes_come_through() {
-    if !require(NEEDS) {
+    if !require(EXEC_NEEDS) {
         return;
     }
     let world = World::shared();

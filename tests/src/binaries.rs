@@ -2,11 +2,16 @@
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 /// Takes the place of the binary that the suite would build.
 pub const ENCAMP_BIN: &str = "ENCAMP_BIN";
+
+/// A directory of programs that were built elsewhere, for machines without cargo and a C compiler: `encamp`, `probe`, and each C
+/// program of the suites by the name of its source.
+pub const PROGRAMS: &str = "ENCAMP_TEST_PROGRAMS";
 
 /// What a probe that stays behind would be known by.
 pub const PROBE_PREFIX: &str = "encamp-probe-";
@@ -25,7 +30,17 @@ pub fn repository() -> &'static Path {
 /// The one program: `ENCAMP_BIN`, or what `cargo build -p encamp` makes.
 pub fn encamp() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| std::env::var_os(ENCAMP_BIN).map_or_else(build_encamp, PathBuf::from))
+    PATH.get_or_init(|| {
+        std::env::var_os(ENCAMP_BIN)
+            .map(PathBuf::from)
+            .or_else(|| prebuilt("encamp"))
+            .unwrap_or_else(build_encamp)
+    })
+}
+
+/// A program of [`PROGRAMS`], where that is said.
+fn prebuilt(name: &str) -> Option<PathBuf> {
+    Some(Path::new(&std::env::var_os(PROGRAMS)?).join(name))
 }
 
 fn build_encamp() -> PathBuf {
@@ -36,25 +51,64 @@ fn build_encamp() -> PathBuf {
 /// The probe, linked statically, as it was built; see [`Probe`] for one that a task can reach.
 pub fn probe() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let own = target_directory().join("probe");
-        let directory = own.to_str().expect("a path of UTF-8");
-        let triple = "x86_64-unknown-linux-gnu";
-        // With a target named, the flags are for the probe alone and not for its build scripts.
-        let arguments = [
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "probe",
-            "--target",
-            triple,
-            "--target-dir",
-            directory,
-        ];
-        cargo(&arguments, Some("-C target-feature=+crt-static"));
-        own.join(triple).join("release/probe")
+    PATH.get_or_init(|| prebuilt("probe").unwrap_or_else(build_probe))
+}
+
+fn build_probe() -> PathBuf {
+    let own = target_directory().join("probe");
+    let directory = own.to_str().expect("a path of UTF-8");
+    let triple = "x86_64-unknown-linux-gnu";
+    // With a target named, the flags are for the probe alone and not for its build scripts.
+    let arguments = [
+        "build",
+        "--quiet",
+        "--release",
+        "--package",
+        "probe",
+        "--target",
+        triple,
+        "--target-dir",
+        directory,
+    ];
+    cargo(&arguments, Some("-C target-feature=+crt-static"));
+    own.join(triple).join("release/probe")
+}
+
+/// A program of one C file (`isolation/hide.c`), static, so that it runs inside of tasks and on other machines too.
+///
+/// # Panics
+/// When it cannot be compiled.
+pub fn c_program(source: &str) -> PathBuf {
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let name = Path::new(source).file_stem().expect("a file's name");
+    let name = name.to_str().expect("a path of UTF-8");
+    prebuilt(name).unwrap_or_else(|| {
+        let _one_at_a_time = BUILDING.lock().unwrap_or_else(PoisonError::into_inner);
+        let source = repository().join("tests").join(source);
+        let built = target_directory().join("c").join(name);
+        if modified(&built) <= modified(&source) {
+            compile(&source, &built);
+        }
+        built
     })
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().ok()?.modified().ok()
+}
+
+/// Under another name first: other processes may be running or building it.
+fn compile(source: &Path, built: &Path) {
+    std::fs::create_dir_all(built.parent().expect("a directory")).unwrap();
+    let new = built.with_extension(std::process::id().to_string());
+    let status = Command::new("cc")
+        .args(["-static", "-O1", "-Wall", "-Werror", "-o"])
+        .arg(&new)
+        .arg(source)
+        .status()
+        .unwrap_or_else(|error| panic!("cc: {error}"));
+    assert!(status.success(), "cc {}: {status}", source.display());
+    std::fs::rename(&new, built).unwrap();
 }
 
 fn cargo(arguments: &[&str], rustflags: Option<&str>) {

@@ -4,6 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::run::patience;
+
 /// What every name of ours begins with.
 const PREFIX: &str = "encamp";
 
@@ -47,8 +49,8 @@ impl HostState {
     /// # Panics
     /// When it does not become so, with what was expected and what was found.
     #[track_caller]
-    pub fn assert_restored(&self, patience: Duration) {
-        let deadline = Instant::now() + patience;
+    pub fn assert_restored(&self, usual: Duration) {
+        let deadline = Instant::now() + patience(usual);
         loop {
             let now = HostState::take();
             let difference = self.difference(&now);

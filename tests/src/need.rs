@@ -2,7 +2,11 @@
 use std::io::Write;
 use std::process::Command;
 
-use landlock::{ABI, Access, AccessFs, CompatLevel, Compatible, Ruleset, RulesetAttr};
+use landlock::{
+    ABI, Access, AccessFs, BitFlags, CompatLevel, Compatible, Ruleset, RulesetAttr, Scope,
+};
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, open_tree};
 
 /// Something that not every machine has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,17 +17,37 @@ pub enum Need {
     Cgroup,
     /// The Landlock LSM, ABI 1 or later.
     Landlock,
+    /// Landlock's right to rename and link across directories: ABI 2.
+    LandlockRefer,
+    /// Landlock's right to truncate: ABI 3.
+    LandlockTruncate,
+    /// Landlock's right to ioctl(2) on devices: ABI 5.
+    LandlockIoctl,
+    /// Landlock's scopes, of signals and abstract sockets: ABI 6.
+    LandlockScopes,
+    /// Mounts that are made detached: open_tree(2).
+    DetachedMounts,
     /// A Go toolchain.
     Go,
     /// A C compiler, as `cc`.
     Cc,
+    /// A root on a ramdisk, from where pivot_root(2) fails. No machine of common use has it, so `all` does not ask for it.
+    Ramdisk,
+    /// systemd as PID 1; `all` does not ask for it.
+    Systemd,
 }
 
-/// Every need, for `ENCAMP_TEST_REQUIRE=all`.
+/// The needs that a machine with everything meets, for `ENCAMP_TEST_REQUIRE=all`. What only a machine of another kind has is held by
+/// the lists of `tests/kernels`: a test that runs nowhere fails there.
 const NAMES: &[(Need, &str)] = &[
     (Need::Root, "root"),
     (Need::Cgroup, "cgroup"),
     (Need::Landlock, "landlock"),
+    (Need::LandlockRefer, "landlock-refer"),
+    (Need::LandlockTruncate, "landlock-truncate"),
+    (Need::LandlockIoctl, "landlock-ioctl"),
+    (Need::LandlockScopes, "landlock-scopes"),
+    (Need::DetachedMounts, "detached-mounts"),
     (Need::Go, "go"),
     (Need::Cc, "cc"),
 ];
@@ -47,32 +71,48 @@ pub fn require(needs: &[Need]) -> bool {
         !is_required(*need, &std::env::var(REQUIRE).unwrap_or_default()),
         "{test}: {reason}, and {REQUIRE} asks for it"
     );
-    // The harness shows what passing tests print only on request; a skipped test must be seen without.
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {reason}");
+    let word = if need.is_of_this_kind_of_machine() {
+        "SKIPPED"
+    } else {
+        "ELSEWHERE"
+    };
+    // The harness shows what passing tests print only on request; a skipped test must be seen without. In one write: tests run beside
+    // each other.
+    let _ = std::io::stderr().write_all(format!("{word} {test}: {reason}\n").as_bytes());
     false
 }
 
 fn is_required(need: Need, required: &str) -> bool {
     let name = NAMES
         .iter()
-        .find_map(|(known, name)| (*known == need).then_some(*name))
-        .unwrap_or_default();
-    required
-        .split(',')
-        .map(str::trim)
-        .any(|word| word == "all" || word == name)
+        .find_map(|(known, name)| (*known == need).then_some(*name));
+    let mut words = required.split(',').map(str::trim);
+    name.is_some_and(|name| words.any(|word| word == "all" || word == name))
 }
 
 impl Need {
+    fn is_of_this_kind_of_machine(self) -> bool {
+        NAMES.iter().any(|(known, _)| *known == self)
+    }
+
     /// Why it is not met; `None` when it is.
     #[must_use]
     pub fn missing(self) -> Option<String> {
         match self {
             Need::Root => (!rustix::process::geteuid().is_root()).then(|| "not root".to_owned()),
             Need::Cgroup => cgroup_missing(),
-            Need::Landlock => landlock_missing(),
+            Need::Landlock => landlock_missing(Ruleset::default(), AccessFs::from_all(ABI::V1)),
+            Need::LandlockRefer => landlock_missing(Ruleset::default(), AccessFs::Refer.into()),
+            Need::LandlockTruncate => {
+                landlock_missing(Ruleset::default(), AccessFs::Truncate.into())
+            }
+            Need::LandlockIoctl => landlock_missing(Ruleset::default(), AccessFs::IoctlDev.into()),
+            Need::LandlockScopes => scopes_missing(),
+            Need::DetachedMounts => detached_mounts_missing(),
             Need::Go => program_missing("go", "version"),
             Need::Cc => program_missing("cc", "--version"),
+            Need::Ramdisk => ramdisk_missing(),
+            Need::Systemd => systemd_missing(),
         }
     }
 }
@@ -102,12 +142,41 @@ fn cgroup_missing() -> Option<String> {
 }
 
 /// Tried by making a ruleset that is not enforced.
-fn landlock_missing() -> Option<String> {
+fn landlock_missing(ruleset: Ruleset, access: BitFlags<AccessFs>) -> Option<String> {
+    let ruleset = ruleset.set_compatibility(CompatLevel::HardRequirement);
+    let made = ruleset.handle_access(access).and_then(Ruleset::create);
+    made.err()
+        .map(|error| format!("no Landlock, or not all of it: {error}"))
+}
+
+fn scopes_missing() -> Option<String> {
     let ruleset = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
-    let made = ruleset
-        .handle_access(AccessFs::from_all(ABI::V1))
-        .and_then(Ruleset::create);
-    made.err().map(|error| format!("no Landlock: {error}"))
+    let made = ruleset.scope(Scope::from_all(ABI::V6));
+    made.err()
+        .map(|error| format!("no Landlock scopes: {error}"))
+}
+
+/// Tried with a path that leads nowhere: a call that is there complains of that.
+fn detached_mounts_missing() -> Option<String> {
+    let tree = open_tree(rustix::fs::CWD, "", OpenTreeFlags::empty());
+    (tree.err() == Some(Errno::NOSYS)).then(|| "no open_tree(2)".to_owned())
+}
+
+/// By the file system of `/`: pivot_root(2) fails on the first one the kernel mounted.
+fn ramdisk_missing() -> Option<String> {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+    let of_root = |line: &&str| line.split(' ').nth(4) == Some("/");
+    let is_ramdisk = mounts
+        .lines()
+        .rfind(of_root)
+        .is_some_and(|line| line.contains(" - rootfs "));
+    (!is_ramdisk).then(|| "the root is not on a ramdisk".to_owned())
+}
+
+/// As sd_booted(3) does.
+fn systemd_missing() -> Option<String> {
+    let booted = std::path::Path::new("/run/systemd/system").is_dir();
+    (!booted).then(|| "systemd is not PID 1".to_owned())
 }
 
 fn program_missing(program: &str, argument: &str) -> Option<String> {

@@ -10,8 +10,18 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-/// How long anything may take before it counts as hung.
+/// How long anything may take before it counts as hung, on a machine of common speed; see [`patience`].
 pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many times longer everything may take here: `20` on an emulated machine.
+pub const SLOWER: &str = "ENCAMP_TEST_PATIENCE";
+
+/// A time to wait, on this machine.
+#[must_use]
+pub fn patience(usual: Duration) -> Duration {
+    let slower = std::env::var(SLOWER).ok();
+    usual * slower.and_then(|times| times.parse().ok()).unwrap_or(1)
+}
 
 /// Where allocations of tasks that failed stay, for somebody to look at.
 const ALLOCATIONS: &str = "/var/lib/encamp/alloc/";
@@ -138,7 +148,7 @@ impl Running {
         self.stdout.wait_for(text, || self.stderr.text())
     }
 
-    /// Waits for its end. When it does not come in [`PATIENCE`] the command is killed and the test fails.
+    /// Waits for its end. When it does not come in time the command is killed and the test fails.
     ///
     /// # Panics
     /// Then.
@@ -147,7 +157,10 @@ impl Running {
         let status = self.wait_status();
         let (stdout, stderr) = (self.stdout.finish(), self.stderr.finish());
         let Some(status) = status else {
-            panic!("hung for {PATIENCE:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}")
+            panic!(
+                "hung for {:?}\n--- stdout\n{stdout}\n--- stderr\n{stderr}",
+                patience(PATIENCE)
+            )
         };
         remove_kept(&stderr);
         Outcome {
@@ -159,7 +172,7 @@ impl Running {
     }
 
     fn wait_status(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience(PATIENCE);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 return Some(status);
@@ -217,7 +230,7 @@ impl Stream {
     /// Waits until `text` is among what has arrived; `more` is shown when it never comes.
     #[track_caller]
     pub(crate) fn wait_for(&self, text: &str, more: impl Fn() -> String) -> String {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + patience(PATIENCE);
         loop {
             let so_far = self.text();
             if so_far.contains(text) {
@@ -238,7 +251,7 @@ impl Stream {
 
     /// Everything up to the end of the stream; a process that was left behind and holds it does not keep us for ever.
     pub(crate) fn finish(&mut self) -> String {
-        let deadline = Instant::now() + Duration::from_secs(5);
+        let deadline = Instant::now() + patience(Duration::from_secs(5));
         if let Some(collector) = self.collector.take() {
             while !collector.is_finished() && Instant::now() < deadline {
                 thread::sleep(Duration::from_millis(1));

@@ -52,6 +52,9 @@ fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
     let allocation = Allocation::plan(ids::uuid()?, &plan.task.name, settings, compute());
     let driver = plan.driver(settings, &allocation)?;
     require_driver(plan, &driver)?;
+    driver
+        .check_calls()
+        .map_err(|error| plan.start_failed(error))?;
     plan.check(&driver, &allocation)
 }
 

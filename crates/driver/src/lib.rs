@@ -14,6 +14,7 @@
 mod allowed;
 mod api;
 mod capabilities;
+mod devices;
 mod driver;
 pub mod exec;
 pub mod exec2;
@@ -24,6 +25,7 @@ mod ids;
 mod limits;
 mod lookup;
 mod lower;
+mod nodes;
 pub mod options;
 mod processes;
 mod recover;

@@ -32,6 +32,16 @@ pub enum Error {
         /// What is wrong with it, and the way out.
         problem: String,
     },
+    /// A system call that every supported kernel has is not there.
+    #[error(
+        "{name}(2) not available: the kernel is older than Linux {since}, or a seccomp filter around this program hides the call (a container's: run outside of it, or let it allow {name})"
+    )]
+    NoCall {
+        /// Its name.
+        name: &'static str,
+        /// The Linux that brought it.
+        since: &'static str,
+    },
     /// The kernel has no Landlock, or it is switched off.
     #[error(
         "landlock not available: this kernel does not offer it (since Linux 5.13; `lsm=` must list landlock)"

@@ -21,6 +21,7 @@ mod mounts;
 mod order;
 mod prepare;
 mod program;
+pub mod required;
 pub mod spec;
 mod stdio;
 pub mod step;

@@ -13,13 +13,14 @@ use crate::program::Prepared;
 use crate::spec::{Missing, Mount, MountFlags, Root, Source, Spec};
 use crate::step::{Filesystem, Step};
 use crate::view::{Links, View, host};
-use crate::{Error, block, dev, executable, landlock, mounts, stdio, sys};
+use crate::{Error, block, dev, executable, landlock, mounts, required, stdio, sys};
 
 /// Makes a program of a description, for a process in this cgroup.
 ///
 /// # Errors
 /// Whatever of it cannot be had on this host. Nothing has been started; what was made lies in the root's scratch directory.
 pub fn prepare(spec: &Spec, cgroup: &cgroup::Cgroup) -> Result<Prepared, Error> {
+    required::check()?;
     let mut make = Preparation {
         fds: vec![],
         refusals: vec![],
@@ -142,7 +143,7 @@ impl Preparation {
                 mounts::tmpfs(*size_bytes, *mode, flags)
             }),
             Source::Cover => {
-                if tree.view.resolve(&mount.target).is_err() {
+                if tree.view.find(&mount.target)?.is_none() {
                     return Ok(vec![]);
                 }
                 let closed = MountFlags {

@@ -82,6 +82,28 @@ pub unsafe fn clone3(args: CloneArgs) -> io::Result<Cloned> {
     Ok(Cloned::Parent(pid as i32, pidfd))
 }
 
+/// clone(2) like [`clone3`], on a kernel without that or behind a filter that hides it. There is no way into a cgroup.
+///
+/// # Safety
+/// As [`clone3`].
+///
+/// # Errors
+/// Those of clone(2).
+pub unsafe fn clone(flags: u64) -> io::Result<Cloned> {
+    let mut pidfd: libc::c_int = -1;
+    let flags = flags | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
+    // SAFETY: stack 0 means the child continues on a copy of this stack; the pidfd is stored where the third argument, parent_tid on every
+    // architecture, points; the two that architectures order differently are both 0.
+    let pid =
+        check(unsafe { libc::syscall(libc::SYS_clone, flags, 0usize, &raw mut pidfd, 0, 0) })?;
+    if pid == 0 {
+        return Ok(Cloned::Child);
+    }
+    // SAFETY: clone succeeded with CLONE_PIDFD, so the kernel stored a new descriptor that nothing else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Cloned::Parent(pid as i32, pidfd))
+}
+
 /// close_range(2) from `first` to the end with `CLOSE_RANGE_CLOEXEC`: they go away at exec, the error pipe among them.
 pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     close_range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC)
@@ -103,6 +125,16 @@ pub fn close_all_but(mut keep: [RawFd; 2]) -> io::Result<()> {
 fn close_range(first: RawFd, last: RawFd, flags: libc::c_uint) -> io::Result<()> {
     // SAFETY: takes no pointers; whoever owns what is closed here never runs in this process again.
     check(unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) }).map(drop)
+}
+
+/// Whether the kernel knows a system call, tried with a descriptor and pointers that cannot be. Not for calls that this would end or change
+/// something with.
+pub fn is_there(number: libc::c_long) -> bool {
+    const NONE: libc::c_long = -1;
+    // SAFETY: as a pointer the first is an address of the kernel, the others are null or sizes of 0, so nothing of ours is read or written;
+    // as a descriptor the first is none.
+    let result = unsafe { libc::syscall(number, NONE, 0, 0, 0, 0) };
+    check(result).err().and_then(|error| error.raw_os_error()) != Some(libc::ENOSYS)
 }
 
 /// mount_setattr(2) on `path` relative to `dir`, with `AT_RECURSIVE` when asked.

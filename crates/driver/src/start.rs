@@ -14,7 +14,7 @@ use crate::api::{Driver, Kind, StartError, Task};
 use crate::handle::{Handle, Started};
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
-use crate::{devices, exec, exec2, fingerprint, given_cgroup, limits, lower, state_dir};
+use crate::{device_rules, exec, exec2, fingerprint, given_cgroup, limits, lower, state_dir};
 
 /// How long what a crashed predecessor left in the cgroup may take to die.
 const EMPTYING: Duration = Duration::from_secs(10);
@@ -36,7 +36,7 @@ impl Driver {
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
         let spec = self.lower(task)?;
         self.check_host(task, &spec)?;
-        let devices = devices::rules(self.kind(), task, &spec)?;
+        let devices = device_rules::rules(self.kind(), task, &spec)?;
         let state = self.claim_state(task)?;
         let given = given_cgroup::find(task)?;
         let mut undo = Undo {

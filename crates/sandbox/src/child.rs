@@ -11,6 +11,7 @@ use rustix::mount::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid};
 
+use crate::network;
 use crate::step::{Filesystem, Step};
 use crate::sys::{self, CloneArgs, Cloned};
 
@@ -105,6 +106,7 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             kinds,
             ..
         } => join(fd(*namespace), *kinds),
+        Step::Loopback => network::loopback_up(),
         Step::Hostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
         Step::SlaveMounts => {
             let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
@@ -134,8 +136,9 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             ruleset,
             target,
             access,
+            file_access,
             optional,
-        } => rule(fd(*ruleset), target, *access, *optional),
+        } => rule(fd(*ruleset), target, [*access, *file_access], *optional),
         Step::Restrict { ruleset } => sys::landlock_restrict_self(fd(*ruleset)),
         Step::ChangeDirectory { target, create } => change_directory(target, *create),
         Step::Stdio { fds } => stdio(fds),
@@ -317,9 +320,22 @@ fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn rule(ruleset: BorrowedFd<'_>, target: &CStr, access: u64, optional: bool) -> io::Result<()> {
+/// A rule on a file must not hold rights that only directories have (landlock_add_rule(2)).
+fn rule(
+    ruleset: BorrowedFd<'_>,
+    target: &CStr,
+    [directory, file]: [u64; 2],
+    optional: bool,
+) -> io::Result<()> {
     match present(open_inside(target, OFlags::empty()).map_err(io::Error::from))? {
-        Some(path) => sys::landlock_add_path(ruleset, path.as_fd(), access),
+        Some(path) => {
+            let stat = rustix::fs::fstat(&path)?;
+            let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            match if is_directory { directory } else { file } {
+                0 => Ok(()),
+                access => sys::landlock_add_path(ruleset, path.as_fd(), access),
+            }
+        }
         None if optional => Ok(()),
         None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
     }

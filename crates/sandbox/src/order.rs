@@ -2,7 +2,7 @@
 use std::os::fd::RawFd;
 
 use crate::program::Program;
-use crate::spec::{Init, Sharing, Spec};
+use crate::spec::{Init, Network, Sharing, Spec};
 use crate::step::Step;
 
 /// Descriptors that `prepare` has made, by what they are for.
@@ -12,7 +12,7 @@ pub(crate) struct Parts {
     pub(crate) threads: Vec<RawFd>,
     /// v2 directory.
     pub(crate) cgroup: Option<RawFd>,
-    /// The network namespace with its path.
+    /// The network namespace with its path, or the loopback device of a new one.
     pub(crate) network: Option<Step>,
     /// What becomes `/`.
     pub(crate) root: Option<Step>,
@@ -71,6 +71,9 @@ fn clone_flags(spec: &Spec) -> u64 {
     }
     if spec.namespaces.ipc == Sharing::Private {
         flags |= libc::CLONE_NEWIPC as u64;
+    }
+    if spec.namespaces.net == Some(Network::Private) {
+        flags |= libc::CLONE_NEWNET as u64;
     }
     if spec.namespaces.hostname.is_some() {
         flags |= libc::CLONE_NEWUTS as u64;

@@ -57,6 +57,7 @@ fn parts(init: Init) -> Parts {
         ruleset: 9,
         target: target(),
         access: 1,
+        file_access: 1,
         optional: false,
     };
     Parts {

@@ -49,6 +49,8 @@ pub enum Step {
         /// For messages.
         name: CString,
     },
+    /// Bring the loopback device of a new network namespace up.
+    Loopback,
     /// sethostname(2).
     Hostname {
         /// The name.
@@ -105,8 +107,10 @@ pub enum Step {
         ruleset: RawFd,
         /// The path.
         target: CString,
-        /// `LANDLOCK_ACCESS_FS_*`.
+        /// `LANDLOCK_ACCESS_FS_*`, for a directory.
         access: u64,
+        /// What of it a file can have.
+        file_access: u64,
         /// Missing is fine.
         optional: bool,
     },
@@ -182,6 +186,7 @@ impl fmt::Display for Step {
             Step::NewSession => f.write_str("start a new session"),
             Step::OomScoreAdj { value } => write!(f, "set oom_score_adj to {value}"),
             Step::JoinNamespace { name, .. } => write!(f, "join the namespace {}", text(name)),
+            Step::Loopback => f.write_str("bring the loopback device up"),
             Step::Hostname { name } => write!(f, "set the host name {}", text(name)),
             Step::SlaveMounts => f.write_str("make all mounts slaves of the host's"),
             Step::ReadOnlyTree => f.write_str("make the host's tree read-only"),

@@ -13,7 +13,7 @@ use rustix::mount::MountFlags;
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
-use crate::facts;
+use crate::{facts, network};
 
 /// How much of a file is printed.
 const READ_LIMIT: usize = 4096;
@@ -78,6 +78,9 @@ fn attempt(verb: &str, arguments: &[&str]) -> Result<Result<Value>> {
         ("chown", [path, uid]) => done(std::os::unix::fs::chown(path, uid.parse().ok(), None)),
         ("exec", [path, rest @ ..]) => exec(path, rest),
         ("connect-unix", [path]) => done(UnixStream::connect(path)),
+        ("connect", [address]) => done(std::net::TcpStream::connect(address)),
+        ("listen", [address, text]) => listen(address, text),
+        ("addresses", []) => Ok(json!({"addresses": network::addresses()})),
         ("connect-abstract", [name]) => connect_abstract(name),
         ("kill", [pid, signal]) => done(kill(pid, number(signal))),
         ("raise", [signal]) => done(named(number(signal)).and_then(|signal| {
@@ -150,6 +153,13 @@ fn exec(path: &str, arguments: &[&str]) -> Result<Value> {
         "code": output.status.code(), "signal": output.status.signal(),
         "stdout": String::from_utf8_lossy(&output.stdout), "stderr": String::from_utf8_lossy(&output.stderr),
     }))
+}
+
+/// Says the text to the first who connects.
+fn listen(address: &str, text: &str) -> Result<Value> {
+    let listener = std::net::TcpListener::bind(address)?;
+    println!("{}", json!({"listening": address}));
+    done(listener.accept()?.0.write_all(text.as_bytes()))
 }
 
 fn connect_abstract(name: &str) -> Result<Value> {

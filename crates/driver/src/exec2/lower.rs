@@ -10,8 +10,8 @@ use super::layout::Layout;
 use super::unveil::Entry;
 use super::{Config, Operator, environment, mounts, rules, search};
 use crate::api::StartError;
-use crate::capabilities;
 use crate::lower::{self, Given};
+use crate::{capabilities, hosts, network};
 
 /// Nomad's umask for a task.
 const UMASK: u32 = 0o022;
@@ -60,7 +60,7 @@ pub(crate) fn lower(
     let mounts = mounts::mounts(given, operator, &layout, &grants)?;
     let stdio = lower::stdio(given.task);
     let landlock = Landlock {
-        rules: rules::rules(given, operator, &layout, &grants, &stdio)?,
+        rules: rules::rules(given, operator, &layout, &grants, &stdio, &mounts),
         scoped: true,
     };
     let command = command(given, config, &layout, cwd, &mounts)?;
@@ -70,8 +70,8 @@ pub(crate) fn lower(
         namespaces: Namespaces {
             pid: Sharing::Private,
             ipc: Sharing::Private,
-            net: lower::network(given.task)?,
-            hostname: None,
+            net: network::network(given.task)?,
+            hostname: hosts::hostname(given.task)?,
         },
         init: Init::Ours,
         root: Root::Host {

@@ -20,7 +20,9 @@ pub(crate) fn find(executable: &Executable, view: &View) -> Result<PathBuf, Erro
         if !found.is(FileType::RegularFile) {
             continue;
         }
-        if found.stat.st_mode & 0o111 != 0o111 && candidate.unexecutable == Unexecutable::Chmod {
+        // A link may lead to a file that was not placed here for this process.
+        let ours = candidate.unexecutable == Unexecutable::Chmod && !found.linked;
+        if found.stat.st_mode & 0o111 != 0o111 && ours {
             make_executable(&found, &candidate.target)?;
         } else if found.stat.st_mode & 0o111 == 0 {
             return Err(refused(&candidate.target, "it has no execute permission"));
@@ -66,11 +68,20 @@ fn not_found(executable: &Executable, view: &View) -> Error {
     let searched = executable
         .candidates
         .iter()
-        .map(|candidate| candidate.target.display().to_string())
+        .map(|candidate| place(&candidate.target, view))
         .collect();
     Error::NotFound {
         name: executable.name.clone(),
         searched,
+    }
+}
+
+/// A place that was searched; of a link that leads to nothing also where to.
+fn place(target: &Path, view: &View) -> String {
+    let shown = target.display();
+    match view.dangling(target) {
+        Some(to) => format!("{shown} (a link to {}, which is not there)", to.display()),
+        None => shown.to_string(),
     }
 }
 

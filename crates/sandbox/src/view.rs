@@ -45,6 +45,8 @@ pub(crate) struct Found {
     pub(crate) fd: OwnedFd,
     /// Its attributes.
     pub(crate) stat: Stat,
+    /// A symbolic link of something attached was followed on the way; those of a root of our own are ours.
+    pub(crate) linked: bool,
 }
 
 impl Found {
@@ -108,6 +110,7 @@ impl View {
                     path: path.to_owned(),
                     fd,
                     stat,
+                    linked: false,
                 });
             }
         }
@@ -117,7 +120,7 @@ impl View {
     fn walk(&self, path: &Path) -> Result<Found, Errno> {
         let mut rest: VecDeque<OsString> = parts(path).collect();
         let mut here = PathBuf::from("/");
-        let mut links = 0;
+        let (mut links, mut linked) = (0, false);
         while let Some(part) = rest.pop_front() {
             if part == ".." {
                 here.pop();
@@ -129,6 +132,7 @@ impl View {
                 continue;
             };
             links += 1;
+            linked |= self.covers(&next);
             if links > LINKS {
                 return Err(Errno::LOOP);
             }
@@ -145,7 +149,14 @@ impl View {
             path: here,
             fd,
             stat,
+            linked,
         })
+    }
+
+    /// Where a link leads that leads to nothing.
+    pub(crate) fn dangling(&self, path: &Path) -> Option<PathBuf> {
+        let parent = self.resolve(path.parent()?).ok()?;
+        self.link(&parent.path.join(path.file_name()?)).ok()?
     }
 
     /// The target of the link at `path`, if it is one.

@@ -109,6 +109,11 @@ pub fn explain(path: &str, error: &std::io::Error, head: &[u8]) -> String {
         (Some(libc::EACCES), Some(name)) => {
             format!("{path}: it or its interpreter {name} may not be executed inside")
         }
+        (Some(libc::E2BIG), _) => {
+            format!(
+                "{path}: its arguments and environment are too long for the kernel (execve(2)); put them into a file"
+            )
+        }
         (Some(libc::ENOEXEC), _) => {
             format!("{path}: it is neither a program for this machine nor a script with #!")
         }

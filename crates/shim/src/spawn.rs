@@ -214,7 +214,7 @@ fn explain(failure: Failed, prepared: &Prepared) -> SpawnError {
     if failure.exec
         && matches!(
             failure.errno,
-            libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM
+            libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM | libc::E2BIG
         )
     {
         return SpawnError::NotExecutable(sandbox::explain(

@@ -5,19 +5,30 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod attacks_exec;
+mod bad_input_exec;
 mod capabilities;
 mod cgroup;
+mod chroot_env;
 mod crash;
 mod environment;
+mod grants;
 mod hostname;
 mod identity;
+mod kernel_files;
 mod landlock;
 mod leaks;
+mod lookup;
+mod modes;
 mod namespaces;
+mod pivot;
 mod poor_hosts;
 mod root;
 mod signals;
 mod stdio;
+mod surroundings;
+mod tries;
+mod users;
 
 use serde_json::Value;
 use suite::{Job, Need, World};

@@ -124,12 +124,13 @@ fn whoever_joins_a_root_task_shows_it_neither_descriptors_nor_its_program() {
         return;
     }
     let world = World::shared();
-    let mut task = tries::exec(&world, &["watch", "3"]);
+    let mut task = tries::exec(&world, &["watch", "/local/enough"]);
     task.task.user = "root".into();
     let live = task.start();
     for _ in 0..20 {
         let _ = live.enter(&["/bin/sh", "-c", "exit 0"]);
     }
+    fs::write(task.task_dir().join("local/enough"), "").unwrap();
     let line = tries::lines(live.wait()).remove(0);
     assert_eq!(
         (&line["ok"], &line["value"]),
@@ -174,11 +175,9 @@ fn what_root_would_make_or_open_is_never_made_or_opened_behind_a_link() {
             link(&outside.path.join(to), &place);
             let started = start(&task);
             outside.assert_untouched(&format!("{name} -> outside/{to}"));
-            // `alloc` is not what is bound there.
-            assert!(
-                !started || name == "alloc",
-                "{name} -> outside/{to} was followed"
-            );
+            // `alloc` is not what is bound there, and for a layer that cannot be had there is another place.
+            let elsewhere = name == "alloc" || name.ends_with("/usr");
+            assert!(!started || elsewhere, "{name} -> outside/{to} was followed");
         }
     }
 }

@@ -107,12 +107,12 @@ static int file_system(const char *path)
 }
 
 /* Whatever of others a process shows: descriptors that are no pipes, sockets or harmless nodes; whether it can be traced; its program. */
-static int watch(int seconds)
+static int watch(const char *enough)
 {
-	time_t end = time(NULL) + seconds;
+	time_t end = time(NULL) + 120;
 	int seen = 0, traced = 0, opened = 0;
 	char path[600], target[4096];
-	while (time(NULL) < end) {
+	while (access(enough, F_OK) && time(NULL) < end) {
 		DIR *proc = opendir("/proc");
 		struct dirent *entry;
 		while (proc && (entry = readdir(proc))) {
@@ -207,7 +207,7 @@ static int attempt(int count, char **words)
 		return open_by_handle_at(place, handle, O_RDONLY);
 	}
 	if (is(verb, "watch"))
-		return watch(atoi(one));
+		return watch(one);
 	if (is(verb, "sleep")) {
 		fflush(stdout);
 		return sleep(atoi(one)) ? -1 : 0;

@@ -92,6 +92,22 @@ fn mistakes() -> Vec<Mistake> {
         ),
         mistake(sh("work_dir = \"/a\\u0000b\""), "work_dir", 1, &["NUL"]),
         mistake(
+            sh("work_dir = \"/etc/passwd\""),
+            "work_dir",
+            125,
+            &[
+                "change the directory to /etc/passwd",
+                "Not a directory",
+                "work_dir must be a directory inside",
+            ],
+        ),
+        mistake(
+            sh("work_dir = \"/proc/self/fd/3\""),
+            "work_dir",
+            125,
+            &["change the directory to /proc/self/fd/3"],
+        ),
+        mistake(
             sh("no_pivot_root = true"),
             "no_pivot_root",
             1,

@@ -122,10 +122,11 @@ static int watch(const char *enough)
 			seen++;
 			snprintf(path, sizeof(path), "/proc/%d/exe", pid);
 			ssize_t length = readlink(path, target, sizeof(target) - 1);
-			if (length > 0) {
+			int ours = length > 0;
+			if (ours) {
 				target[length] = 0;
 				if (strstr(target, "memfd") || strstr(target, "encamp-shim"))
-					opened++;
+					opened++, ours = 0;
 			}
 			snprintf(path, sizeof(path), "/proc/%d/fd", pid);
 			DIR *fds = opendir(path);
@@ -143,15 +144,16 @@ static int watch(const char *enough)
 			}
 			if (fds)
 				closedir(fds);
+			/* After the exec it is a process of the task's own, which may be traced. */
+			if (ours || ptrace(PTRACE_SEIZE, pid, 0, 0) != 0)
+				continue;
 			snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-			/* After the exec it is a process of the task's own, and traceable: only the launcher's image counts. */
-			if (ptrace(PTRACE_SEIZE, pid, 0, 0) == 0) {
-				length = readlink(path, target, sizeof(target) - 1);
-				target[length > 0 ? length : 0] = 0;
-				if (strstr(target, "memfd"))
-					traced++;
-				ptrace(PTRACE_DETACH, pid, 0, 0);
-			}
+			length = readlink(path, target, sizeof(target) - 1);
+			target[length > 0 ? length : 0] = 0;
+			traced += strstr(target, "memfd") != NULL;
+			ptrace(PTRACE_INTERRUPT, pid, 0, 0);
+			waitpid(pid, NULL, __WALL);
+			ptrace(PTRACE_DETACH, pid, 0, 0);
 		}
 		if (proc)
 			closedir(proc);

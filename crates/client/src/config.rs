@@ -54,13 +54,10 @@ pub(crate) fn mistake(error: &StartError, task: &Task) -> Option<Diagnostic> {
     }
 }
 
-/// The place that a failed start is told with: the command where that is at fault, else the task.
+/// The place that a failed start is told with: the option that is to blame, else the task.
 pub(crate) fn to_blame(error: &StartError, task: &Task) -> Span {
-    match error {
-        StartError::NotFound(_) | StartError::NotExecutable(_) => place(task, "command"),
-        _ => None,
-    }
-    .unwrap_or_else(|| task.span.clone())
+    let option = error.option().and_then(|option| place(task, option));
+    option.unwrap_or_else(|| task.span.clone())
 }
 
 /// What kind of mistake it is.

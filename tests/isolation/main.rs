@@ -5,8 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod attacks_exec;
+mod bad_input_exec;
 mod capabilities;
 mod cgroup;
+mod chroot_env;
 mod crash;
 mod devices_cgroup;
 mod dns;
@@ -14,21 +17,29 @@ mod enter;
 mod environment;
 mod exits;
 mod few_descriptors;
+mod grants;
 mod hostname;
 mod identity;
+mod kernel_files;
 mod landlock;
 mod leaks;
 mod limits_cpu;
 mod limits_memory;
 mod limits_pids;
+mod lookup;
+mod modes;
 mod namespaces;
 mod network;
+mod pivot;
 mod poor_hosts;
 mod rlimits;
 mod root;
 mod signals;
 mod stats;
 mod stdio;
+mod surroundings;
+mod tries;
+mod users;
 
 use serde_json::Value;
 use suite::{Job, Need, World};

@@ -64,6 +64,12 @@ pub(crate) fn warning(warning: &Warning, task: &Task) -> Diagnostic {
     )
 }
 
+/// The place that a failed start is told with: the option that is to blame, else the task.
+pub(crate) fn to_blame(error: &StartError, task: &Task) -> Span {
+    let option = error.option().and_then(|option| place(task, option));
+    option.unwrap_or_else(|| task.span.clone())
+}
+
 /// What kind of mistake it is.
 #[derive(Clone, Copy)]
 pub(crate) enum Code {

@@ -138,6 +138,9 @@ impl Error {
             Error::Unsafe { .. } => Some(
                 "choose another directory, or chown it to root and take the others' write permission away",
             ),
+            Error::Start { source, .. } if source.option() == Some("work_dir") => Some(
+                "work_dir must be a directory inside the task's root that no link of /proc leads to; a missing one is made",
+            ),
             Error::NoUid => Some(
                 "all uids of 80000-89999 are held by running tasks: wait for one to end, or set `user`",
             ),

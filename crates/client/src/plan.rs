@@ -124,7 +124,10 @@ impl<'a> Plan<'a> {
         match config::mistake(&source, self.task) {
             Some(mistake) => Error::Job(vec![mistake]),
             None => Error::Start {
-                subject: self.subject(),
+                subject: Subject {
+                    span: config::to_blame(&source, self.task),
+                    ..self.subject()
+                },
                 source,
             },
         }

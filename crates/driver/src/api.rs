@@ -281,6 +281,24 @@ pub enum StartError {
     },
 }
 
+impl StartError {
+    /// The option of the task's that is to blame, so that a face that knows positions can point at it.
+    pub fn option(&self) -> Option<&str> {
+        match self {
+            StartError::Mismatch(mismatch) => Some(&mismatch.option),
+            StartError::Value { option, .. } => Some(option),
+            StartError::NotFound(_) | StartError::NotExecutable(_) => Some("command"),
+            StartError::Host { source, .. } => match source.downcast_ref() {
+                Some(shim::SpawnError::Step {
+                    directory: true, ..
+                }) => Some("work_dir"),
+                _ => None,
+            },
+            StartError::User(_) => None,
+        }
+    }
+}
+
 /// Why a running task did not do what was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -7,10 +7,11 @@ use sandbox::spec::{Candidate, Mount, Source, Unexecutable};
 pub(crate) fn locate(mounts: &[Mount], target: &Path) -> Option<Candidate> {
     let mount = covering(mounts, target)?;
     match &mount.source {
-        Source::Bind { .. } if !mount.flags.read_only => {
-            Some(candidate(target, Unexecutable::Chmod))
+        Source::Bind { .. } if mount.flags.read_only => {
+            Some(candidate(target, Unexecutable::Refuse))
         }
-        Source::Bind { .. } | Source::Layer { .. } => Some(candidate(target, Unexecutable::Refuse)),
+        // What is changed in a layer is the task's: the host's file stays as it is.
+        Source::Bind { .. } | Source::Layer { .. } => Some(candidate(target, Unexecutable::Chmod)),
         _ => None,
     }
 }

@@ -22,7 +22,7 @@ pub struct User {
 
 /// A name that no source of the host's database knows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("user: unknown user {0}")]
+#[error("user: unknown user {}", .0.escape_debug())]
 pub struct Unknown(pub String);
 
 /// Looks a name up in `/etc/passwd` and `/etc/group`, then through getent(1) for directories beyond the files.
@@ -180,6 +180,10 @@ mod tests {
         assert_eq!(
             by_name("no-such-user").unwrap_err().to_string(),
             "user: unknown user no-such-user"
+        );
+        assert_eq!(
+            Unknown("a\n".to_owned()).to_string(),
+            r"user: unknown user a\n"
         );
     }
 

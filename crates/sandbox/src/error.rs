@@ -54,7 +54,7 @@ pub enum Error {
         source: io::Error,
     },
     /// None of the places holds the executable.
-    #[error("file {name} not found; looked in {}", searched.join(", "))]
+    #[error("file {name} not found under path /; looked in {}", searched.join(", "))]
     NotFound {
         /// As it was asked for.
         name: String,
@@ -159,7 +159,7 @@ mod tests {
         };
         assert_eq!(
             told(error).0,
-            "file x not found; looked in /bin/x, /usr/bin/x"
+            "file x not found under path /; looked in /bin/x, /usr/bin/x"
         );
     }
 

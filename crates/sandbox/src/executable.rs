@@ -20,7 +20,9 @@ pub(crate) fn find(executable: &Executable, view: &View) -> Result<PathBuf, Erro
         if !found.is(FileType::RegularFile) {
             continue;
         }
-        if found.stat.st_mode & 0o111 != 0o111 && candidate.unexecutable == Unexecutable::Chmod {
+        // A link may lead to a file that was not placed here for this process.
+        let ours = candidate.unexecutable == Unexecutable::Chmod && !found.linked;
+        if found.stat.st_mode & 0o111 != 0o111 && ours {
             make_executable(&found, &candidate.target)?;
         } else if found.stat.st_mode & 0o111 == 0 {
             return Err(refused(&candidate.target, "it has no execute permission"));
@@ -66,11 +68,20 @@ fn not_found(executable: &Executable, view: &View) -> Error {
     let searched = executable
         .candidates
         .iter()
-        .map(|candidate| candidate.target.display().to_string())
+        .map(|candidate| place(&candidate.target, view))
         .collect();
     Error::NotFound {
         name: executable.name.clone(),
         searched,
+    }
+}
+
+/// A place that was searched; of a link that leads to nothing also where to.
+fn place(target: &Path, view: &View) -> String {
+    let shown = target.display();
+    match view.dangling(target) {
+        Some(to) => format!("{shown} (a link to {}, which is not there)", to.display()),
+        None => shown.to_string(),
     }
 }
 
@@ -97,6 +108,11 @@ pub fn explain(path: &str, error: &std::io::Error, head: &[u8]) -> String {
         (Some(libc::ENOENT), None) => format!("{path}: the loader it names does not exist inside"),
         (Some(libc::EACCES), Some(name)) => {
             format!("{path}: it or its interpreter {name} may not be executed inside")
+        }
+        (Some(libc::E2BIG), _) => {
+            format!(
+                "{path}: its arguments and environment are too long for the kernel (execve(2)); put them into a file"
+            )
         }
         (Some(libc::ENOEXEC), _) => {
             format!("{path}: it is neither a program for this machine nor a script with #!")

@@ -75,7 +75,8 @@ pub struct Candidate {
 /// What to do with a regular file that nobody may execute.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Unexecutable {
-    /// Add the execute bits through a descriptor (the file is on a tree that was placed for this process).
+    /// Add the execute bits through a descriptor, unless a link led there: the file is on a tree that was placed for this process, or
+    /// the layer over it keeps the change.
     Chmod,
     /// Refuse (the file is the host's).
     Refuse,

@@ -2,6 +2,7 @@
 //!
 //! Paths are walked by hand, one component after the other, because a link may lead from one mount into another and absolute links
 //! start at the root that is to be. No descriptor ever leaves the tree.
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -45,6 +46,8 @@ pub(crate) struct Found {
     pub(crate) fd: OwnedFd,
     /// Its attributes.
     pub(crate) stat: Stat,
+    /// A symbolic link of something attached was followed on the way; those of a root of our own are ours.
+    pub(crate) linked: bool,
 }
 
 impl Found {
@@ -108,6 +111,7 @@ impl View {
                     path: path.to_owned(),
                     fd,
                     stat,
+                    linked: false,
                 });
             }
         }
@@ -127,10 +131,20 @@ impl View {
     }
 
     fn walk(&self, path: &Path) -> Result<Found, Errno> {
-        let path = follow(path, |path| self.link(path))?;
+        let linked = Cell::new(false);
+        let path = follow(path, |path| {
+            let target = self.link(path)?;
+            linked.set(linked.get() || (target.is_some() && self.covers(path)));
+            Ok(target)
+        })?;
         let fd = self.open(&path)?;
         let stat = rustix::fs::fstat(&fd)?;
-        Ok(Found { path, fd, stat })
+        Ok(Found {
+            path,
+            fd,
+            stat,
+            linked: linked.get(),
+        })
     }
 
     /// Where a path leads when what is missing of it will be there: a link may lead to what does not exist yet.
@@ -139,6 +153,12 @@ impl View {
             Err(Errno::NOENT) => Ok(None),
             other => other,
         })
+    }
+
+    /// Where a link leads that leads to nothing.
+    pub(crate) fn dangling(&self, path: &Path) -> Option<PathBuf> {
+        let parent = self.resolve(path.parent()?).ok()?;
+        self.link(&parent.path.join(path.file_name()?)).ok()?
     }
 
     /// The target of the link at `path`, if it is one.

@@ -19,6 +19,8 @@ pub enum SpawnError {
     Step {
         /// The step with its arguments.
         step: String,
+        /// It was the change to the working directory.
+        directory: bool,
         /// Why.
         source: std::io::Error,
     },

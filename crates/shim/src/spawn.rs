@@ -214,7 +214,7 @@ fn explain(failure: Failed, prepared: &Prepared) -> SpawnError {
     if failure.exec
         && matches!(
             failure.errno,
-            libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM
+            libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM | libc::E2BIG
         )
     {
         return SpawnError::NotExecutable(sandbox::explain(
@@ -226,8 +226,13 @@ fn explain(failure: Failed, prepared: &Prepared) -> SpawnError {
     let step = failure
         .step
         .and_then(|step| prepared.program.step(step as usize));
+    let directory = matches!(step, Some(sandbox::Step::ChangeDirectory { .. }));
     let step = step.map_or_else(|| "clone the process".to_owned(), ToString::to_string);
-    SpawnError::Step { step, source }
+    SpawnError::Step {
+        step,
+        directory,
+        source,
+    }
 }
 
 fn children() -> std::sync::MutexGuard<'static, BTreeMap<PathBuf, OwnedFd>> {

@@ -1,9 +1,9 @@
 //! Where an `exec` task's command is looked for.
 use std::path::{Path, PathBuf};
 
-use sandbox::spec::{Candidate, Mount};
+use sandbox::spec::{Candidate, Mount, Unexecutable};
 
-use crate::lookup::{distinct, locate};
+use crate::lookup::{candidate, distinct, locate};
 use crate::lower::clean;
 use crate::task_config;
 
@@ -27,7 +27,12 @@ pub(crate) fn candidates(
         );
         targets.extend(BIN.iter().map(|directory| below(directory, command)));
     }
-    distinct(targets.iter().filter_map(|target| locate(mounts, target)))
+    distinct(targets.iter().map(|target| place(mounts, target)))
+}
+
+/// What nothing of the host's is mounted at is looked at all the same, so that the error names it; what is there, the task made.
+fn place(mounts: &[Mount], target: &Path) -> Candidate {
+    locate(mounts, target).unwrap_or_else(|| candidate(target, Unexecutable::Refuse))
 }
 
 /// `..` ends at the directory, as it does at a root.
@@ -74,6 +79,7 @@ mod tests {
             found("tmp4.txt"),
             [
                 "/local/tmp4.txt < /t/local/tmp4.txt",
+                "/tmp4.txt < /tmp4.txt",
                 "/srv/tmp4.txt < /m/tmp4.txt",
                 "/usr/local/bin/tmp4.txt < /usr/local/bin/tmp4.txt",
                 "/usr/bin/tmp4.txt < /usr/bin/tmp4.txt",
@@ -120,6 +126,6 @@ mod tests {
             found("../../../../etc/shadow")[1],
             "/etc/shadow < /opt/etc/shadow"
         );
-        assert_eq!(found("/srv/../../x"), ["/local/x < /t/local/x"]);
+        assert_eq!(found("/srv/../../x"), ["/local/x < /t/local/x", "/x < /x"]);
     }
 }

@@ -11,6 +11,7 @@ use rustix::mount::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid};
 
+use crate::landlock;
 use crate::step::{Filesystem, Step};
 use crate::sys::{self, CloneArgs, Cloned};
 
@@ -308,7 +309,15 @@ fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 
 fn rule(ruleset: BorrowedFd<'_>, target: &CStr, access: u64, optional: bool) -> io::Result<()> {
     match present(open_inside(target, OFlags::empty()).map_err(io::Error::from))? {
-        Some(path) => sys::landlock_add_path(ruleset, path.as_fd(), access),
+        Some(path) => {
+            let stat = rustix::fs::fstat(&path)?;
+            let directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            match landlock::applicable(access, directory) {
+                // An empty rule is ENOMSG (landlock_add_rule(2)).
+                0 => Ok(()),
+                access => sys::landlock_add_path(ruleset, path.as_fd(), access),
+            }
+        }
         None if optional => Ok(()),
         None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
     }

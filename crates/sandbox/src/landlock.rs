@@ -90,6 +90,15 @@ pub(crate) fn inside(rule: &Rule) -> (PathBuf, u64, bool) {
     )
 }
 
+/// What of a directory's rights a path can have: those of directories only are EINVAL on a file (landlock_add_rule(2)).
+pub(crate) fn applicable(access: u64, directory: bool) -> u64 {
+    if directory {
+        access
+    } else {
+        access & AccessFs::from_file(ABI::V9).bits()
+    }
+}
+
 /// What can be scoped; nothing before ABI 6, and the library takes no empty set.
 fn scopes(abi: ABI) -> Option<BitFlags<Scope>> {
     Some(Scope::from_all(abi)).filter(|scopes| !scopes.is_empty())
@@ -139,6 +148,18 @@ mod tests {
         assert!(rights(Access::CREATE, false, ABI::V7).is_empty());
         let create = rights(Access::all(), true, ABI::V7);
         assert!(!create.contains(AccessFs::MakeBlock) && !create.contains(AccessFs::MakeChar));
+    }
+
+    #[test]
+    fn a_file_gets_of_a_directorys_rights_what_a_file_can_have() {
+        let all = rights(Access::all(), true, ABI::V7).bits();
+        assert_eq!(applicable(all, true), all);
+        assert_eq!(
+            applicable(all, false),
+            rights(Access::all(), false, ABI::V7).bits()
+        );
+        let create = rights(Access::CREATE, true, ABI::V7).bits();
+        assert_eq!(applicable(create, false), 0);
     }
 
     #[test]

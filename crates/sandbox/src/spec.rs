@@ -79,6 +79,8 @@ pub enum Unexecutable {
     Chmod,
     /// Refuse (the file is the host's).
     Refuse,
+    /// Look further, as a search along `PATH` does.
+    PassOver,
 }
 
 /// Namespaces. The mount namespace is always its own.

@@ -137,7 +137,8 @@ const INIT: CapabilitySet = CapabilitySet::DAC_READ_SEARCH
     .union(CapabilitySet::SETPCAP);
 
 fn init_capabilities(spec: &Spec, parts: &Parts) -> Step {
-    let kept = (INIT.bits() | spec.capabilities.permitted.0 | spec.capabilities.inheritable.0) & parts.held;
+    let kept = (INIT.bits() | spec.capabilities.permitted.0 | spec.capabilities.inheritable.0)
+        & parts.held;
     Step::Capabilities {
         permitted: kept,
         effective: kept,

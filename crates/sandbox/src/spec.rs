@@ -261,8 +261,6 @@ bitflags::bitflags! {
         const CREATE = 8;
         /// IOCTL_DEV (ABI 5).
         const IOCTL = 16;
-        /// READ_FILE, also below a directory, but no READ_DIR.
-        const READ_FILES_ONLY = 32;
     }
 }
 

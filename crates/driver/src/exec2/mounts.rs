@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use sandbox::spec::{Missing, Mount, MountFlags, Source};
 
 use super::layout::Layout;
-use super::lower::{Grant, Grants};
+use super::lower::{Grant, Grants, Place};
 use super::{Operator, defaults};
 use crate::api::StartError;
 use crate::lower::{self, Given, bind};
@@ -12,11 +12,11 @@ use crate::lower::{self, Given, bind};
 /// Every mount, in order. A later one may lie in an earlier one; what a bind shows is always the host's, whatever is mounted
 /// over it here.
 pub(super) fn mounts(
-    given: Given<'_>,
+    place: Place<'_>,
     operator: &Operator,
-    layout: &Layout,
     grants: &Grants,
 ) -> Result<Vec<Mount>, StartError> {
+    let (given, layout) = (place.given, place.layout);
     let view = View::of(given, operator, grants);
     let mut mounts = Vec::new();
     mounts.extend(
@@ -24,25 +24,18 @@ pub(super) fn mounts(
             .then(|| bind(layout.task.join("tmp"), "/tmp"))
             .map(nosuid),
     );
-    mounts.extend(
-        grants
-            .0
-            .iter()
-            .filter(|grant| view.wide(grant, layout))
-            .map(granted),
-    );
+    let wide = grants.0.iter().filter(|grant| view.wide(grant, layout));
+    mounts.extend(wide.map(granted));
     mounts.extend(view.covered_run.then(|| lower::cover("/run")));
+    // The task's user could pass these no more than a stranger; the task's own directories are attached in them again.
+    mounts.extend(place.survey.closed.iter().map(lower::cover));
     mounts.extend(given.hidden.iter().map(lower::cover));
-    mounts.extend(view.resolver());
-    mounts.extend(
-        grants
-            .0
-            .iter()
-            .filter(|grant| view.returned(grant))
-            .map(granted),
-    );
+    mounts.extend(view.links_below_run());
+    let returned = grants.0.iter().filter(|grant| view.returned(grant));
+    mounts.extend(returned.flat_map(|grant| view.shown_again(grant)));
     mounts.push(lower::proc());
     mounts.extend(own(layout));
+    mounts.extend(pinned(layout, grants));
     mounts.extend(lower::volumes(given)?);
     Ok(mounts)
 }
@@ -80,8 +73,14 @@ impl<'a> View<'a> {
         (self.private_tmp && below("/tmp")) || (self.covered_run && below("/run"))
     }
 
-    /// The targets of `/etc/resolv.conf`, granted by default.
-    fn resolver(&self) -> Vec<Mount> {
+    /// A grant that was hidden, with covers for what no task may see below it: theirs were made before.
+    fn shown_again(&self, grant: &Grant) -> Vec<Mount> {
+        let covers = lower::covers(self.hidden, &grant.path, &grant.path);
+        std::iter::once(granted(grant)).chain(covers).collect()
+    }
+
+    /// The targets of `/etc/resolv.conf` and `/dev/log`, granted by default.
+    fn links_below_run(&self) -> Vec<Mount> {
         let shown = |path: &&&str| {
             self.covered_run
                 && !self
@@ -133,6 +132,21 @@ fn own(layout: &Layout) -> Vec<Mount> {
         nosuid(bind(&layout.task, &layout.inside)),
         nosuid(bind(&layout.alloc, &layout.alloc_inside)),
         secrets,
+    ]
+}
+
+/// The places of the task's own directories in the task directory, where the task may write to that itself: a mount point cannot be
+/// renamed or replaced, so a root task leaves no link there for the next start to follow.
+fn pinned(layout: &Layout, grants: &Grants) -> Vec<Mount> {
+    let writes = |grant: &Grant| grant.writes && layout.inside.starts_with(&grant.path);
+    if !grants.0.iter().any(writes) {
+        return Vec::new();
+    }
+    let own = |name| nosuid(bind(layout.task.join(name), layout.inside.join(name)));
+    vec![
+        own("local"),
+        own("tmp"),
+        lower::cover(layout.inside.join("private")),
     ]
 }
 

@@ -17,6 +17,7 @@ mod poor_hosts;
 mod root;
 mod signals;
 mod stdio;
+mod unveil;
 
 use serde_json::Value;
 use suite::{Job, Need, World};

@@ -14,6 +14,7 @@ pub mod host;
 pub mod job;
 pub mod need;
 pub mod run;
+pub mod stage;
 pub mod world;
 
 pub use faces::{JobFile, Site};

@@ -14,6 +14,7 @@
 )]
 
 mod facts;
+mod trials;
 mod verbs;
 
 use std::process::ExitCode;

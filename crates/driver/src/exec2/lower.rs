@@ -27,6 +27,7 @@ pub(super) struct Grant {
     pub(super) path: PathBuf,
     pub(super) access: Access,
     pub(super) writes: bool,
+    pub(super) is_directory: bool,
 }
 
 impl Grants {
@@ -43,6 +44,14 @@ impl Grants {
 }
 
 impl Grant {
+    /// Whether the flags of a mount say all that its letters say: below a directory that is granted whole, Landlock takes nothing
+    /// away.
+    pub(super) fn fits_a_mount(&self) -> bool {
+        let writes = self.access.contains(Access::WRITE);
+        let creates = self.access.contains(Access::CREATE);
+        self.access.contains(Access::READ) && (!self.is_directory || writes == creates)
+    }
+
     /// Where its path lies on the host.
     pub(super) fn host_path(&self, layout: &Layout) -> PathBuf {
         layout.own(&self.path).unwrap_or_else(|| self.path.clone())
@@ -188,7 +197,8 @@ fn grants(
 /// A grant is one of where the entry leads: a link is followed here, by rules of root's making, and never again.
 fn grant(place: Place<'_>, option: &'static str, entry: &Entry) -> Result<Grant, StartError> {
     let named = lower::clean(&place.layout.inside.join(&entry.path));
-    let path = place.survey.real(named);
+    let lead = place.survey.lead(named);
+    let path = lead.real;
     let mut hidden = place.given.hidden.iter();
     let hidden = hidden.find(|hidden| path.starts_with(hidden));
     match hidden.filter(|_| place.layout.own(&path).is_none()) {
@@ -204,6 +214,7 @@ fn grant(place: Place<'_>, option: &'static str, entry: &Entry) -> Result<Grant,
             path,
             access: entry.access,
             writes: entry.writes(),
+            is_directory: lead.is_directory,
         }),
     }
 }

@@ -1,7 +1,7 @@
 //! The task's view of the host: read-only, with what is granted for writing and the task's own directories bound in.
 use std::path::{Path, PathBuf};
 
-use sandbox::spec::{Missing, Mount, MountFlags, Source};
+use sandbox::spec::{Access, Missing, Mount, MountFlags, Source};
 
 use super::layout::Layout;
 use super::lower::{Grant, Grants, Place};
@@ -18,6 +18,7 @@ pub(super) fn mounts(
 ) -> Result<Vec<Mount>, StartError> {
     let (given, layout) = (place.given, place.layout);
     let view = View::of(given, operator, grants);
+    view.check(grants)?;
     let mut mounts = Vec::new();
     mounts.extend(
         view.private_tmp
@@ -35,7 +36,7 @@ pub(super) fn mounts(
     mounts.extend(returned.flat_map(|grant| view.shown_again(grant)));
     mounts.push(lower::proc());
     mounts.extend(own(layout));
-    mounts.extend(pinned(layout, grants));
+    mounts.extend(view.pinned(layout, grants));
     mounts.extend(lower::volumes(given)?);
     Ok(mounts)
 }
@@ -73,10 +74,47 @@ impl<'a> View<'a> {
         (self.private_tmp && below("/tmp")) || (self.covered_run && below("/run"))
     }
 
+    /// The places of the task's own directories in the task directory, where the task may write to that itself: a mount point cannot
+    /// be renamed or replaced, so a root task leaves no link there for the next start to follow.
+    fn pinned(&self, layout: &Layout, grants: &Grants) -> Vec<Mount> {
+        let writes = |grant: &Grant| grant.writes && layout.inside.starts_with(&grant.path);
+        let writable = grants.0.iter().any(writes);
+        // Below a private /tmp, which is granted whole, everything is writable that is not mounted read-only.
+        if !writable && !(self.private_tmp && layout.inside.starts_with("/tmp")) {
+            return Vec::new();
+        }
+        let own = |name| nosuid(bind(layout.task.join(name), layout.inside.join(name)));
+        vec![
+            own("local"),
+            own("tmp"),
+            lower::cover(layout.inside.join("private")),
+        ]
+    }
+
+    /// Refuses what cannot be granted as it is written.
+    fn check(&self, grants: &Grants) -> Result<(), StartError> {
+        let below = |grant: &&Grant| self.private_tmp && grant.path.starts_with("/tmp");
+        let mut below = grants.0.iter().filter(below);
+        match below.find(|grant| !grant.fits_a_mount()) {
+            None => Ok(()),
+            Some(grant) => Err(lower::value(
+                "unveil",
+                format!(
+                    "{} lies in /tmp, and the task has a /tmp of its own: in it a directory can be unveiled with r, rx, rwc or rwxc, a file with r, rx, rw or rwx; unveil /tmp itself to use the host's",
+                    grant.path.display()
+                ),
+            )),
+        }
+    }
+
     /// A grant that was hidden, with covers for what no task may see below it: theirs were made before.
     fn shown_again(&self, grant: &Grant) -> Vec<Mount> {
         let covers = lower::covers(self.hidden, &grant.path, &grant.path);
-        std::iter::once(granted(grant)).chain(covers).collect()
+        let mut mount = granted(grant);
+        mount.flags.noexec = self.private_tmp
+            && grant.path.starts_with("/tmp")
+            && !grant.access.contains(Access::EXECUTE);
+        std::iter::once(mount).chain(covers).collect()
     }
 
     /// The targets of `/etc/resolv.conf` and `/dev/log`, granted by default.
@@ -132,21 +170,6 @@ fn own(layout: &Layout) -> Vec<Mount> {
         nosuid(bind(&layout.task, &layout.inside)),
         nosuid(bind(&layout.alloc, &layout.alloc_inside)),
         secrets,
-    ]
-}
-
-/// The places of the task's own directories in the task directory, where the task may write to that itself: a mount point cannot be
-/// renamed or replaced, so a root task leaves no link there for the next start to follow.
-fn pinned(layout: &Layout, grants: &Grants) -> Vec<Mount> {
-    let writes = |grant: &Grant| grant.writes && layout.inside.starts_with(&grant.path);
-    if !grants.0.iter().any(writes) {
-        return Vec::new();
-    }
-    let own = |name| nosuid(bind(layout.task.join(name), layout.inside.join(name)));
-    vec![
-        own("local"),
-        own("tmp"),
-        lower::cover(layout.inside.join("private")),
     ]
 }
 

@@ -199,12 +199,19 @@ pub(crate) fn not_executable(spec: &Spec, reason: &str) -> String {
     format!("failed to locate command {name:?}: exec: {name:?}: {words}: {reason}")
 }
 
+/// What the kernel executes it opens for reading, and Landlock asks for both rights.
 fn executes(rules: &[Rule], real: &Path) -> bool {
-    let executes = |rule: &Rule| {
-        let granted = rule.access.contains(Access::EXECUTE) && !rule.inside;
-        granted && std::fs::canonicalize(&rule.path).is_ok_and(|path| real.starts_with(path))
+    let grants = |access: Access| {
+        let covers = |rule: &&Rule| {
+            let path = std::fs::canonicalize(&rule.path);
+            path.is_ok_and(|path| real.starts_with(path))
+        };
+        let mut granting = rules
+            .iter()
+            .filter(|rule| rule.access.contains(access) && !rule.inside);
+        granting.any(|rule| covers(&rule))
     };
-    rules.iter().any(executes)
+    grants(Access::EXECUTE) && grants(Access::READ)
 }
 
 fn refusal(target: &Path, real: &PathBuf) -> String {
@@ -238,11 +245,13 @@ mod tests {
     fn a_rule_reaches_what_lies_below_it_by_its_real_path() {
         let sh = std::fs::canonicalize("/bin/sh").unwrap();
         let executes = |path, access| executes(&[rule(path, access)], &sh);
-        assert!(executes("/bin", Access::EXECUTE));
-        assert!(executes("/", Access::EXECUTE));
+        let both = Access::EXECUTE | Access::READ;
+        assert!(executes("/bin", both));
+        assert!(executes("/", both));
+        assert!(!executes("/bin", Access::EXECUTE));
         assert!(!executes("/bin", Access::READ));
-        assert!(!executes("/etc", Access::EXECUTE));
-        assert!(!executes("/missing", Access::EXECUTE));
+        assert!(!executes("/etc", both));
+        assert!(!executes("/missing", both));
     }
 
     #[test]

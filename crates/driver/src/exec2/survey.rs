@@ -18,9 +18,17 @@ const PASSING: u64 = 1 << 1 | 1 << 2;
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Survey {
     /// By path as it is granted; what is missing here leads nowhere, or lies where only the task looks.
-    pub(crate) leads: BTreeMap<PathBuf, PathBuf>,
+    pub(crate) leads: BTreeMap<PathBuf, Lead>,
     /// Outermost ones only.
     pub(crate) closed: Vec<PathBuf>,
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Lead {
+    /// Without links.
+    pub(crate) real: PathBuf,
+    pub(crate) is_directory: bool,
 }
 
 /// Looks at the host. What cannot be found is told when the task starts.
@@ -39,7 +47,11 @@ pub(crate) fn survey(
     // procfs is another one inside.
     let asked = asked.filter(|path| layout.own(path).is_none() && !path.starts_with("/proc"));
     let leads = asked
-        .filter_map(|path| sandbox::real(&path).ok().map(|real| (path, real)))
+        .filter_map(|path| {
+            let real = sandbox::real(&path).ok()?;
+            let is_directory = real.is_dir();
+            Some((path, Lead { real, is_directory }))
+        })
         .collect();
     Ok(Survey {
         leads,
@@ -53,8 +65,11 @@ pub(crate) fn survey(
 
 impl Survey {
     /// Where a path leads.
-    pub(crate) fn real(&self, path: PathBuf) -> PathBuf {
-        self.leads.get(&path).cloned().unwrap_or(path)
+    pub(crate) fn lead(&self, path: PathBuf) -> Lead {
+        self.leads.get(&path).cloned().unwrap_or(Lead {
+            real: path,
+            is_directory: false,
+        })
     }
 }
 

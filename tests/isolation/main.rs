@@ -8,6 +8,7 @@ mod attacks;
 mod capabilities;
 mod cgroup;
 mod crash;
+mod defaults;
 mod environment;
 mod identity;
 mod landlock;

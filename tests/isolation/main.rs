@@ -5,15 +5,19 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod bad_input_exec2;
 mod capabilities;
 mod cgroup;
 mod crash;
 mod defaults;
 mod environment;
+mod exec2_task;
+mod handed;
 mod identity;
 mod landlock;
 mod leaks;
 mod namespaces;
+mod operator;
 mod poor_hosts;
 mod root;
 mod signals;

@@ -15,21 +15,20 @@ use crate::task_config::TaskConfig;
 
 /// Refuses an entry of job or operator that names nothing. What the client hands over is not theirs to mend.
 pub(crate) fn check_entries(spec: &Spec, task: &TaskConfig) -> Result<(), StartError> {
-    let volumes = task
-        .mounts
-        .iter()
-        .map(|volume| &volume.host_path)
-        .chain(task.devices.iter().map(|device| &device.host_path));
-    let handed: Vec<_> = volumes
-        .chain([&task.stdout_path, &task.stderr_path])
-        .collect();
-    let asked = |rule: &&Rule| {
-        rule.missing == Missing::Refuse && !rule.inside && !rule.path.starts_with(&task.alloc_dir)
+    let handed = handed(task);
+    // Numbers in procfs are other processes inside.
+    let of_a_process = |path: &Path| {
+        let name = path
+            .strip_prefix("/proc")
+            .ok()
+            .and_then(|rest| rest.iter().next());
+        name.is_some_and(|name| name.to_string_lossy().parse::<u32>().is_ok())
     };
+    let asked = |rule: &&Rule| rule.missing == Missing::Refuse && !of_a_process(&rule.path);
     let rules = spec.landlock.iter().flat_map(|landlock| &landlock.rules);
     let mut asked = rules
         .filter(asked)
-        .filter(|rule| !handed.contains(&&rule.path));
+        .filter(|rule| !handed.contains(&rule.path));
     let missing = asked.find_map(|rule| Some((&rule.path, rule.path.metadata().err()?)));
     missing.map_or(Ok(()), |(path, error)| {
         let message = match error.kind() {
@@ -38,6 +37,23 @@ pub(crate) fn check_entries(spec: &Spec, task: &TaskConfig) -> Result<(), StartE
         };
         Err(value(asker(task, path), message))
     })
+}
+
+/// What the client has made or was asked for by other parts of the job.
+fn handed(task: &TaskConfig) -> Vec<PathBuf> {
+    let own = task.alloc_dir.join(&task.name);
+    let own_directories = ["local", "secrets", "tmp"].map(|name| own.join(name));
+    let volumes = task.mounts.iter().map(|volume| volume.host_path.clone());
+    let devices = task.devices.iter().map(|device| device.host_path.clone());
+    let pipes = [task.stdout_path.clone(), task.stderr_path.clone()];
+    let shared = task.alloc_dir.join("alloc");
+    [own, shared]
+        .into_iter()
+        .chain(own_directories)
+        .chain(volumes)
+        .chain(devices)
+        .chain(pipes)
+        .collect()
 }
 
 /// Whose path it is: the working directory's, or an entry's. An operator's has no place in the job, like one that is not found.

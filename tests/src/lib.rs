@@ -16,6 +16,7 @@ pub mod host;
 pub mod job;
 pub mod need;
 pub mod run;
+pub mod stage;
 pub mod world;
 
 pub use apart::Apart;

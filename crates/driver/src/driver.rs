@@ -175,11 +175,11 @@ impl Driver {
                 let placed = exec::placed::survey(&lower::directories(task)?.task, operator);
                 exec::lower(given(&placed), &config, operator)
             }
-            Operator::Exec2(operator) => exec2::lower(
-                given(&[]),
-                &exec2::Config::read(&values, operator)?,
-                operator,
-            ),
+            Operator::Exec2(operator) => {
+                let config = exec2::Config::read(&values, operator)?;
+                let survey = exec2::survey::survey(task, user, &config, operator)?;
+                exec2::lower(given(&[]), &config, operator, &survey)
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use crate::api::{Attribute, Fingerprint, Health, Operator};
-use crate::exec2;
+use crate::{capabilities, exec2};
 
 pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
     let without = |health, description: &str| Fingerprint {
@@ -49,6 +49,10 @@ fn exec2(operator: &exec2::Operator, abi: u32) -> Fingerprint {
             Attribute::Bool(operator.unveil_by_task),
         ),
         ("driver.exec2.landlock.abi", Attribute::Int(abi.into())),
+        (
+            "driver.exec2.caps.allowlist",
+            Attribute::String(capabilities::names(operator.allow_caps).join(",")),
+        ),
     ];
     Fingerprint {
         health: Health::Healthy,

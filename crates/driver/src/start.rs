@@ -68,7 +68,8 @@ impl Driver {
             lifetime: self.0.place.lifetime,
             title: &title,
         };
-        let (shim, running) = shim::spawn(&launch).map_err(spawn_error)?;
+        let (shim, running) =
+            shim::spawn(&launch).map_err(|error| spawn_error(error, self.kind(), &spec))?;
         undo.armed = false;
         let started = Started {
             kind: self.kind(),
@@ -105,7 +106,8 @@ impl Driver {
             Kind::Exec2 if sandbox::landlock::abi().is_none() => {
                 Err(host("confine the task", fingerprint::NO_LANDLOCK))
             }
-            Kind::Exec2 => exec2::reach::check_entries(spec, task)
+            Kind::Exec2 => exec2::reach::check_work_dir(spec, task)
+                .and_then(|()| exec2::reach::check_entries(spec, task))
                 .and_then(|()| exec2::reach::check_command(spec)),
         }
     }
@@ -190,11 +192,18 @@ pub(crate) fn host(
     }
 }
 
-fn spawn_error(error: SpawnError) -> StartError {
-    match error {
-        SpawnError::NotFound(message) => StartError::NotFound(message),
-        SpawnError::NotExecutable(message) => StartError::NotExecutable(message),
-        other => host("start the task", other),
+/// Each driver in the words of its original.
+fn spawn_error(error: SpawnError, kind: Kind, spec: &Spec) -> StartError {
+    match (error, kind) {
+        (SpawnError::NotFound(_), Kind::Exec2) => {
+            StartError::NotFound(exec2::reach::not_found(spec))
+        }
+        (SpawnError::NotExecutable(reason), Kind::Exec2) => {
+            StartError::NotExecutable(exec2::reach::not_executable(spec, &reason))
+        }
+        (SpawnError::NotFound(message), Kind::Exec) => StartError::NotFound(message),
+        (SpawnError::NotExecutable(message), Kind::Exec) => StartError::NotExecutable(message),
+        (other, _) => host("start the task", other),
     }
 }
 

@@ -332,6 +332,7 @@ fn rule(
             let stat = rustix::fs::fstat(&path)?;
             let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
             match if is_directory { directory } else { file } {
+                // An empty rule is ENOMSG (landlock_add_rule(2)).
                 0 => Ok(()),
                 access => sys::landlock_add_path(ruleset, path.as_fd(), access),
             }

@@ -25,6 +25,9 @@ pub(crate) fn find(executable: &Executable, view: &View) -> Result<PathBuf, Erro
         if found.stat.st_mode & 0o111 != 0o111 && ours {
             make_executable(&found, &candidate.target)?;
         } else if found.stat.st_mode & 0o111 == 0 {
+            if candidate.unexecutable == Unexecutable::PassOver {
+                continue;
+            }
             return Err(refused(&candidate.target, "it has no execute permission"));
         }
         return Ok(candidate.target.clone());
@@ -55,7 +58,11 @@ fn refused(path: &Path, why: &str) -> Error {
 
 /// Tells a directory or a device from nothing at all.
 fn not_found(executable: &Executable, view: &View) -> Error {
-    for candidate in &executable.candidates {
+    let asked = executable
+        .candidates
+        .iter()
+        .filter(|candidate| candidate.unexecutable != Unexecutable::PassOver);
+    for candidate in asked {
         if let Ok(found) = view.resolve(&candidate.target) {
             let kind = FileType::from_raw_mode(found.stat.st_mode);
             let reason = format!("it is a {}, not a regular file", word(kind));

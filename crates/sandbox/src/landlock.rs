@@ -96,9 +96,6 @@ fn rights(access: Access, directory: bool, abi: ABI) -> BitFlags<AccessFs> {
     if access.contains(Access::READ) {
         rights |= AccessFs::ReadFile | AccessFs::ReadDir;
     }
-    if access.contains(Access::READ_FILES_ONLY) {
-        rights |= AccessFs::ReadFile;
-    }
     if access.contains(Access::WRITE) {
         rights |= AccessFs::WriteFile | AccessFs::Truncate | AccessFs::ResolveUnix;
     }
@@ -157,7 +154,6 @@ mod tests {
             AccessFs::ReadFile | AccessFs::ReadDir
         );
         assert_eq!(at(Access::READ, false), AccessFs::ReadFile);
-        assert_eq!(at(Access::READ_FILES_ONLY, true), AccessFs::ReadFile);
         assert_eq!(at(Access::EXECUTE, false), AccessFs::Execute);
         assert_eq!(
             at(Access::WRITE, false),

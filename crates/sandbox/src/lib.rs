@@ -40,3 +40,4 @@ pub use prepare::prepare;
 pub use program::{Entry, Prepared, Program};
 pub use spec::Spec;
 pub use step::Step;
+pub use view::real;

@@ -1,6 +1,8 @@
 //! The order of the steps, and why each is where it is. `docs/launch.md` tells the same in prose.
 use std::os::fd::RawFd;
 
+use rustix::thread::CapabilitySet;
+
 use crate::program::Program;
 use crate::spec::{Init, Network, Sharing, Spec};
 use crate::step::Step;
@@ -123,7 +125,29 @@ fn tree(spec: &Spec, parts: &Parts) -> Vec<Step> {
     }
     // Last of the tree: inside a domain nothing can be mounted any more (landlock(7)).
     steps.extend(parts.ruleset.map(|ruleset| Step::Restrict { ruleset }));
+    if spec.init == Init::Ours {
+        // After the mounts. A process with CAP_SYS_PTRACE can take init over, so init holds no more than it has to.
+        steps.push(init_capabilities(spec, parts));
+    }
     steps
+}
+
+/// What init needs to make another user of what it forks, to enter that user's directory and to end it; and what it gives away.
+const INIT: CapabilitySet = CapabilitySet::DAC_READ_SEARCH
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETUID)
+    .union(CapabilitySet::SETPCAP);
+
+fn init_capabilities(spec: &Spec, parts: &Parts) -> Step {
+    let kept = (INIT.bits() | spec.capabilities.permitted.0 | spec.capabilities.inheritable.0)
+        & parts.held;
+    Step::Capabilities {
+        permitted: kept,
+        effective: kept,
+        inheritable: 0,
+        ambient: 0,
+    }
 }
 
 /// What only the process itself gets, after init has forked it if there is one.

@@ -152,7 +152,7 @@ fn a_process_that_is_its_own_init_takes_these_steps() {
 fn an_init_of_ours_takes_the_tree_and_the_domain_and_the_process_the_rest() {
     let program = program(&spec(Init::Ours), parts(Init::Ours));
     let outer = "JoinCgroup NewSession OomScoreAdj JoinNamespace Hostname SlaveMounts ReadOnlyTree Attach Mount Seal \
-        ReadOnlyPath Mask LandlockRule Restrict";
+        ReadOnlyPath Mask LandlockRule Restrict Capabilities";
     assert_eq!(names(&program.outer).join(" "), outer);
     let inner = "NewSession Stdio ChangeDirectory Umask Bounding Identity Capabilities NoNewPrivs DefaultSignals \
         CloseDescriptors Execute";
@@ -160,11 +160,28 @@ fn an_init_of_ours_takes_the_tree_and_the_domain_and_the_process_the_rest() {
 }
 
 #[test]
+fn init_keeps_what_it_needs_and_what_it_gives_away() {
+    let mut given = spec(Init::Ours);
+    given.capabilities.permitted = CapabilitySet(1 << 10);
+    let program = program(&given, parts(Init::Ours));
+    // dac_read_search, kill, setgid, setuid, setpcap, net_bind_service.
+    let kept = 1 << 2 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 8 | 1 << 10;
+    let expected = Step::Capabilities {
+        permitted: kept,
+        effective: kept,
+        inheritable: 0,
+        ambient: 0,
+    };
+    assert_eq!(program.outer.last(), Some(&expected));
+}
+
+#[test]
 fn no_step_mounts_after_the_domain_and_none_needs_privilege_after_the_identity() {
     for init in [Init::Process, Init::Ours] {
         let program = program(&spec(init), parts(init));
         let names = names(program.outer.iter().chain(program.inner.iter().flatten()));
-        let at = |name: &str| names.iter().position(|known| known == name);
+        // The process's own: init has sets of its own before.
+        let at = |name: &str| names.iter().rposition(|known| known == name);
         for mounting in ["Attach", "Mount", "Seal", "Mask", "ReadOnlyPath"] {
             assert!(at("Restrict").is_none_or(|restrict| at(mounting) < Some(restrict)));
         }

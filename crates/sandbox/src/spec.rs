@@ -80,6 +80,8 @@ pub enum Unexecutable {
     Chmod,
     /// Refuse (the file is the host's).
     Refuse,
+    /// Look further, as a search along `PATH` does.
+    PassOver,
 }
 
 /// Namespaces. The mount namespace is always its own.
@@ -282,8 +284,6 @@ bitflags::bitflags! {
         const CREATE = 8;
         /// IOCTL_DEV (ABI 5).
         const IOCTL = 16;
-        /// READ_FILE, also below a directory, but no READ_DIR.
-        const READ_FILES_ONLY = 32;
     }
 }
 

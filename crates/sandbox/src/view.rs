@@ -69,6 +69,15 @@ pub(crate) fn host(links: Links) -> Result<View, Error> {
     })
 }
 
+/// Where a path of the host leads, without symbolic links. Of those on its way only root's are followed.
+///
+/// # Errors
+/// What the kernel says of a path that leads nowhere; `ELOOP` too for a link that is another user's.
+pub fn real(path: &Path) -> std::io::Result<PathBuf> {
+    let view = host(Links::OfRoot).map_err(std::io::Error::other)?;
+    Ok(view.resolve(path)?.path)
+}
+
 impl View {
     /// A tree on a root directory of our own.
     pub(crate) fn new(root: OwnedFd) -> View {

@@ -15,6 +15,7 @@
 
 mod facts;
 mod network;
+mod trials;
 mod verbs;
 
 use std::process::ExitCode;

@@ -7,8 +7,6 @@
 use sandbox::spec::Access;
 
 const R: Access = Access::READ;
-/// On a directory: the files below it, but not their names.
-const FILES: Access = Access::READ_FILES_ONLY;
 const W: Access = Access::WRITE;
 const RW: Access = Access::READ.union(Access::WRITE);
 const RX: Access = Access::READ.union(Access::EXECUTE);
@@ -34,8 +32,8 @@ pub(crate) const PATHS: &[(&str, Access)] = &[
     ("/dev/urandom", R),
     ("/dev/log", W),
     ("/usr/share/locale", R),
-    ("/usr/share/zoneinfo", FILES),
-    ("/usr/share/common-licenses", FILES),
+    ("/usr/share/zoneinfo", R),
+    ("/usr/share/common-licenses", R),
     ("/etc/hosts", R),
     ("/hostname", R),
     ("/etc/services", R),
@@ -51,5 +49,9 @@ pub(crate) const PATHS: &[(&str, Access)] = &[
     ("/etc/ssl/cert.pem", R),
 ];
 
-/// Where `/etc/resolv.conf` may lead: kept in view when `/run` is covered.
-pub(crate) const BELOW_RUN: [&str; 2] = ["/run/resolvconf", "/run/systemd/resolve"];
+/// Where `/etc/resolv.conf` and `/dev/log` may lead: kept in view when `/run` is covered.
+pub(crate) const BELOW_RUN: [&str; 3] = [
+    "/run/resolvconf",
+    "/run/systemd/journal/dev-log",
+    "/run/systemd/resolve",
+];

@@ -7,6 +7,7 @@ use sandbox::spec::{
 };
 
 use super::layout::Layout;
+use super::survey::Survey;
 use super::unveil::Entry;
 use super::{Config, Operator, environment, mounts, rules, search};
 use crate::api::StartError;
@@ -26,6 +27,7 @@ pub(super) struct Grant {
     pub(super) path: PathBuf,
     pub(super) access: Access,
     pub(super) writes: bool,
+    pub(super) is_directory: bool,
 }
 
 impl Grants {
@@ -42,10 +44,26 @@ impl Grants {
 }
 
 impl Grant {
+    /// Whether the flags of a mount say all that its letters say: below a directory that is granted whole, Landlock takes nothing
+    /// away.
+    pub(super) fn fits_a_mount(&self) -> bool {
+        let writes = self.access.contains(Access::WRITE);
+        let creates = self.access.contains(Access::CREATE);
+        self.access.contains(Access::READ) && (!self.is_directory || writes == creates)
+    }
+
     /// Where its path lies on the host.
     pub(super) fn host_path(&self, layout: &Layout) -> PathBuf {
         layout.own(&self.path).unwrap_or_else(|| self.path.clone())
     }
+}
+
+/// Where entries are looked at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    pub(super) given: Given<'a>,
+    pub(super) layout: &'a Layout,
+    pub(super) survey: &'a Survey,
 }
 
 /// A pure function: everything that has to be looked up is given.
@@ -53,11 +71,17 @@ pub(crate) fn lower(
     given: Given<'_>,
     config: &Config,
     operator: &Operator,
+    survey: &Survey,
 ) -> Result<Spec, StartError> {
     let layout = Layout::of(given.task)?;
     let (cwd, outside) = work_dir(config, operator, &layout)?;
-    let grants = grants(given, config, operator, &layout, outside)?;
-    let mounts = mounts::mounts(given, operator, &layout, &grants)?;
+    let place = Place {
+        given,
+        layout: &layout,
+        survey,
+    };
+    let grants = grants(place, config, operator, outside)?;
+    let mounts = mounts::mounts(place, operator, &grants)?;
     let stdio = lower::stdio(given.task);
     let landlock = Landlock {
         rules: rules::rules(given, operator, &layout, &grants, &stdio, &mounts),
@@ -115,12 +139,6 @@ fn command(
     }
     let path = env.get("PATH").map_or("", String::as_str);
     let candidates = search::candidates(&config.command, path, &cwd, mounts);
-    if candidates.is_empty() {
-        return Err(StartError::NotFound(format!(
-            "failed to locate command {:?}: no absolute directory in PATH {path:?}",
-            config.command
-        )));
-    }
     let executable = Executable {
         name: config.command.clone(),
         candidates,
@@ -155,10 +173,9 @@ fn work_dir(
 }
 
 fn grants(
-    given: Given<'_>,
+    place: Place<'_>,
     config: &Config,
     operator: &Operator,
-    layout: &Layout,
     work_dir: bool,
 ) -> Result<Grants, StartError> {
     let entries = operator
@@ -167,25 +184,24 @@ fn grants(
         .map(|entry| ("unveil_paths", entry))
         .chain(config.unveil.iter().map(|entry| ("unveil", entry)));
     let mut grants = entries
-        .map(|(option, entry)| grant(given, option, entry, layout))
+        .map(|(option, entry)| grant(place, option, entry))
         .collect::<Result<Vec<_>, _>>()?;
     if let Some(path) = config.work_dir.as_ref().filter(|_| work_dir) {
         let entry = Entry::parse(&format!("rwxc:{path}"))
             .map_err(|message| lower::value("work_dir", message))?;
-        grants.push(grant(given, "work_dir", &entry, layout)?);
+        grants.push(grant(place, "work_dir", &entry)?);
     }
     Ok(Grants(joined(grants)))
 }
 
-fn grant(
-    given: Given<'_>,
-    option: &'static str,
-    entry: &Entry,
-    layout: &Layout,
-) -> Result<Grant, StartError> {
-    let path = lower::clean(&layout.inside.join(&entry.path));
-    let hidden = given.hidden.iter().find(|hidden| path.starts_with(hidden));
-    match hidden.filter(|_| layout.own(&path).is_none()) {
+/// A grant is one of where the entry leads: a link is followed here, by rules of root's making, and never again.
+fn grant(place: Place<'_>, option: &'static str, entry: &Entry) -> Result<Grant, StartError> {
+    let named = lower::clean(&place.layout.inside.join(&entry.path));
+    let lead = place.survey.lead(named);
+    let path = lead.real;
+    let mut hidden = place.given.hidden.iter();
+    let hidden = hidden.find(|hidden| path.starts_with(hidden));
+    match hidden.filter(|_| place.layout.own(&path).is_none()) {
         Some(hidden) => Err(lower::value(
             option,
             format!(
@@ -198,6 +214,7 @@ fn grant(
             path,
             access: entry.access,
             writes: entry.writes(),
+            is_directory: lead.is_directory,
         }),
     }
 }

@@ -9,6 +9,7 @@ mod operator;
 pub(crate) mod reach;
 mod rules;
 mod search;
+pub(crate) mod survey;
 pub mod unveil;
 
 pub use config::Config;

@@ -15,7 +15,7 @@ pub(super) fn candidates(
     mounts: &[Mount],
 ) -> Vec<Candidate> {
     if command.contains('/') {
-        return located(&clean(&cwd.join(command)), mounts)
+        return located(&clean(&cwd.join(command)), mounts, Unexecutable::Refuse)
             .into_iter()
             .collect();
     }
@@ -23,14 +23,20 @@ pub(super) fn candidates(
         .split(':')
         .map(Path::new)
         .filter(|directory| directory.is_absolute());
-    distinct(directories.filter_map(|directory| located(&clean(&directory.join(command)), mounts)))
+    distinct(directories.filter_map(|directory| {
+        located(
+            &clean(&directory.join(command)),
+            mounts,
+            Unexecutable::PassOver,
+        )
+    }))
 }
 
 /// Below a mount where that lies, else on the host. Nothing is made executable: `exec2` never did.
-fn located(target: &Path, mounts: &[Mount]) -> Option<Candidate> {
+fn located(target: &Path, mounts: &[Mount], unexecutable: Unexecutable) -> Option<Candidate> {
     match covering(mounts, target) {
-        Some(_) => locate(mounts, target).map(|_| candidate(target, Unexecutable::Refuse)),
-        None => Some(candidate(target, Unexecutable::Refuse)),
+        Some(_) => locate(mounts, target).map(|_| candidate(target, unexecutable)),
+        None => Some(candidate(target, unexecutable)),
     }
 }
 

@@ -26,6 +26,7 @@ mod lower;
 pub mod options;
 mod recover;
 mod result;
+mod seccomp;
 mod session;
 pub mod signals;
 mod start;
@@ -36,4 +37,5 @@ pub mod task_config;
 pub mod users;
 
 pub use api::*;
+pub use sandbox::{Enforced, Enforcement, Feature};
 pub use task_config::TaskConfig;

@@ -11,6 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::thread::UnshareFlags;
 
+use crate::seccomp::Instruction;
+
 /// `CLONE_INTO_CGROUP`; libc's constant is truncated to zero on some targets.
 pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
@@ -202,6 +204,38 @@ pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
         )
     })
     .map(drop)
+}
+
+/// seccomp(2) with `SECCOMP_SET_MODE_FILTER`, for the calling thread.
+pub fn seccomp_set_filter(filter: &[Instruction]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: filter.len().try_into().unwrap_or(u16::MAX),
+        filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+    };
+    // SAFETY: `program` points at as many instructions as it says, laid out as sock_filter; the kernel copies and only reads them.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_seccomp,
+            libc::SECCOMP_SET_MODE_FILTER,
+            0 as libc::c_uint,
+            &raw const program,
+        )
+    };
+    check(result).map(drop)
+}
+
+/// keyctl(2) with `KEYCTL_JOIN_SESSION_KEYRING` and no name, which makes a new one.
+pub fn join_session_keyring() -> io::Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1;
+    // SAFETY: a null name is what asks for a new, anonymous keyring.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_keyctl,
+            KEYCTL_JOIN_SESSION_KEYRING,
+            std::ptr::null::<libc::c_char>(),
+        )
+    };
+    check(result).map(drop)
 }
 
 /// Puts every signal back to its default disposition and unblocks all: ignored ones and the mask survive exec (signal(7)).

@@ -5,16 +5,20 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod call;
 mod capabilities;
 mod cgroup;
 mod crash;
 mod environment;
 mod identity;
+mod keyring;
 mod landlock;
+mod landlock_network;
 mod leaks;
 mod namespaces;
 mod poor_hosts;
 mod root;
+mod seccomp;
 mod signals;
 mod stdio;
 

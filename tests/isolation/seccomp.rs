@@ -90,7 +90,7 @@ const DENIED: &[(&str, Option<u32>, Option<u32>, &str, i32)] = &[
 const LET_THROUGH: &[(&str, &str, i32)] = &[
     ("threads and processes of a C library", "threads", 0),
     ("unshare of descriptors", "64:272:0x400", 0),
-    ("clone without a user namespace: EINVAL", "64:56:0x200", 22),
+    ("clone without a user namespace: EINVAL", "64:56:0x800", 22),
     ("name_to_handle_at: EFAULT", "64:303:-1:0:0:0:0", 14),
     ("ioctl TCGETS: EBADF", "64:16:-1:0x5401", 9),
     ("ioctl TCGETS of i386: EBADF", "32:54:-1:0x5401", 9),

@@ -80,7 +80,9 @@ fn mutant(tree: &Value, place: String) -> Mutant {
 fn candidates(was: &Value) -> Vec<Value> {
     match was {
         Value::Bool(yes) => vec![json!(!yes)],
-        Value::Number(number) => vec![json!(number.as_i64().map_or(1, |number| number + 1))],
+        Value::Number(number) => [-1, 1]
+            .map(|step| json!(number.as_i64().map_or(1, |number| number + step)))
+            .into(),
         Value::String(text) => vec![json!("WRITE"), json!("READ"), json!(format!("{text}~"))],
         Value::Null => vec![
             json!({"argument": 0, "mask": 1, "value": 1}),

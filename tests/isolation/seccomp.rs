@@ -17,9 +17,11 @@ const X32: u32 = 0x4000_0000;
 const IOCTL_OF_X32: u32 = 514;
 const KEXEC_LOAD_OF_X32: u32 = 528;
 
-/// Name, numbers on x86-64 and on i386 (`asm/unistd_{64,32}.h`), arguments, and the errno. Were a call let through, its arguments
-/// would do no harm.
-const DENIED: &[(&str, Option<u32>, Option<u32>, &str, i32)] = &[
+/// Name, numbers on x86-64 and on i386 (`asm/unistd_{64,32}.h`), arguments, and the errno.
+type Denied = (&'static str, Option<u32>, Option<u32>, &'static str, i32);
+
+/// Were a call let through, its arguments would do no harm.
+const DENIED: &[Denied] = &[
     ("clone3", Some(435), Some(435), "0:0", NOSYS),
     (
         "clone with CLONE_NEWUSER",

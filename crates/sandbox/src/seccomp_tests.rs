@@ -117,9 +117,9 @@ fn an_argument_decides_by_its_lower_half() {
 #[test]
 fn several_rules_for_one_call_all_count() {
     for (request, expected) in [
-        (libc::TIOCSTI as u64, Some(PERM)),
-        (libc::TIOCLINUX as u64 | 1 << 40, Some(PERM)),
-        (libc::TIOCGWINSZ as u64, None),
+        (libc::TIOCSTI, Some(PERM)),
+        (libc::TIOCLINUX | 1 << 40, Some(PERM)),
+        (libc::TIOCGWINSZ, None),
     ] {
         for (arch, number) in [(X86_64, 16), (X86_64, X32_BIT | 514), (I386, 54)] {
             let got = errno(arch, number, [0, request, 0, 0, 0, 0]);

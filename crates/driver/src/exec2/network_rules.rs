@@ -14,6 +14,12 @@ const NONE: &str = "none";
 /// Ports of one kind; `None`: any.
 type Ports = Option<Vec<RangeInclusive<u16>>>;
 
+/// What a port is used for.
+enum Kind {
+    Bind,
+    Connect,
+}
+
 /// What a list of entries comes to; an empty list limits nothing.
 pub(crate) fn parse(entries: &[String]) -> Result<Option<Network>, String> {
     if entries.is_empty() {
@@ -23,16 +29,17 @@ pub(crate) fn parse(entries: &[String]) -> Result<Option<Network>, String> {
         bind: Some(Vec::new()),
         connect: Some(Vec::new()),
     };
-    for entry in entries.iter().filter(|entry| *entry != NONE) {
-        let (ports, given) = match entry.split_once(':') {
-            Some(("bind", ports)) => (&mut network.bind, ports),
-            Some(("connect", ports)) => (&mut network.connect, ports),
-            _ => return Err(malformed(entry)),
+    for text in entries.iter().filter(|entry| *entry != NONE) {
+        let (kind, range) = entry(text).ok_or_else(|| malformed(text))?;
+        let ports = match kind {
+            Kind::Bind => &mut network.bind,
+            Kind::Connect => &mut network.connect,
         };
-        match (given, ports.as_mut()) {
-            ("*", _) => *ports = None,
-            (_, None) => drop(range(given).ok_or_else(|| malformed(entry))?),
-            (_, Some(ports)) => ports.push(range(given).ok_or_else(|| malformed(entry))?),
+        match (range, ports.as_mut()) {
+            (None, _) => *ports = None,
+            (Some(range), Some(ports)) => ports.push(range),
+            // Any port it is already.
+            (Some(_), None) => {}
         }
     }
     if entries.len() > 1 && entries.iter().any(|entry| entry == NONE) {
@@ -74,6 +81,20 @@ fn malformed(entry: &str) -> String {
     format!(
         "network_rules entry {entry:?} is none of \"bind:PORT\", \"connect:PORT\", a range such as \"connect:8000-8010\", \"bind:*\" or \"connect:*\" for any port, and \"{NONE}\""
     )
+}
+
+/// `bind:` or `connect:` and a range; no range is any port.
+fn entry(text: &str) -> Option<(Kind, Option<RangeInclusive<u16>>)> {
+    let (kind, ports) = text.split_once(':')?;
+    let kind = match kind {
+        "bind" => Kind::Bind,
+        "connect" => Kind::Connect,
+        _ => return None,
+    };
+    match ports {
+        "*" => Some((kind, None)),
+        ports => Some((kind, Some(range(ports)?))),
+    }
 }
 
 /// `80` or `8000-8010`.

@@ -6,6 +6,8 @@
 
 #[path = "life/keyring.rs"]
 mod keyring;
+#[path = "life/landlock.rs"]
+mod landlock;
 #[path = "life/seccomp.rs"]
 mod seccomp;
 

@@ -80,9 +80,16 @@ fn mutant(tree: &Value, place: String) -> Mutant {
 fn candidates(was: &Value) -> Vec<Value> {
     match was {
         Value::Bool(yes) => vec![json!(!yes)],
-        Value::Number(number) => vec![json!(number.as_i64().map_or(1, |number| number + 1))],
+        Value::Number(number) => [-1, 1]
+            .map(|step| json!(number.as_i64().map_or(1, |number| number + step)))
+            .into(),
         Value::String(text) => vec![json!("WRITE"), json!("READ"), json!(format!("{text}~"))],
-        Value::Null => vec![json!({"rules": [], "scoped": true}), json!("x"), json!(1)],
+        Value::Null => vec![
+            json!({"argument": 0, "mask": 1, "value": 1}),
+            json!({"rules": [], "scoped": true}),
+            json!("x"),
+            json!(1),
+        ],
         Value::Array(items) => match items.split_last() {
             Some((_, rest)) => vec![json!(rest)],
             None => vec![

@@ -33,8 +33,12 @@ pub enum Event<'a> {
         /// Its pid on the host, if the driver tells.
         pid: Option<&'a str>,
     },
-    /// What was wanted and could not be had at the start.
+    /// What the task asked for and could not be had at the start.
     Refused(&'a str),
+    /// What nobody asked for by name, and this host does not have.
+    Lacking(&'a str),
+    /// What the task's Landlock domain restricts.
+    Landlock(&'a driver::Enforcement),
     /// The task is asked to end.
     Stopping {
         /// By this signal.

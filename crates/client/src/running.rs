@@ -16,8 +16,20 @@ pub(crate) trait Running: Send + Sync + 'static {
     fn wait(&self) -> Result<ExitResult, driver::Error>;
     fn stop(&self, signal: &str, grace: Duration) -> Result<(), driver::Error>;
     fn destroy(&self) -> Result<(), driver::Error>;
-    /// The host pid, and what was wanted and could not be had.
-    fn facts(&self) -> (Option<String>, Vec<String>);
+    fn facts(&self) -> Facts;
+}
+
+/// What is told of a task that runs.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    /// The host pid.
+    pub(crate) pid: Option<String>,
+    /// What was asked for and could not be had.
+    pub(crate) refusals: Vec<String>,
+    /// What nobody asked for, and this host does not have.
+    pub(crate) lacking: Vec<String>,
+    /// What the Landlock domain restricts.
+    pub(crate) landlock: Option<driver::Enforcement>,
 }
 
 impl Starts for Driver {
@@ -41,14 +53,16 @@ impl Running for driver::Task {
         driver::Task::destroy(self, true)
     }
 
-    fn facts(&self) -> (Option<String>, Vec<String>) {
-        match self.inspect() {
-            Ok(mut status) => {
-                // A task that has ended already has no pid any more.
-                let pid = status.attributes.remove("pid").filter(|pid| pid != "0");
-                (pid, status.refusals)
-            }
-            Err(_) => (None, Vec::new()),
+    fn facts(&self) -> Facts {
+        let Ok(mut status) = self.inspect() else {
+            return Facts::default();
+        };
+        Facts {
+            // A task that has ended already has no pid any more.
+            pid: status.attributes.remove("pid").filter(|pid| pid != "0"),
+            refusals: status.refusals,
+            lacking: status.lacking,
+            landlock: status.landlock,
         }
     }
 }

@@ -107,13 +107,19 @@ impl<S: Starts> Supervision<'_, S> {
     }
 
     fn tell_of_start(&mut self, running: &S::Task) {
-        let (pid, refusals) = running.facts();
+        let facts = running.facts();
         (self.tell)(Event::Started {
             alloc_id: &self.task.alloc_id,
-            pid: pid.as_deref(),
+            pid: facts.pid.as_deref(),
         });
-        for refusal in &refusals {
+        for refusal in &facts.refusals {
             (self.tell)(Event::Refused(refusal));
+        }
+        for lacking in &facts.lacking {
+            (self.tell)(Event::Lacking(lacking));
+        }
+        if let Some(landlock) = &facts.landlock {
+            (self.tell)(Event::Landlock(landlock));
         }
     }
 
@@ -331,8 +337,8 @@ mod tests {
             Ok(())
         }
 
-        fn facts(&self) -> (Option<String>, Vec<String>) {
-            (None, Vec::new())
+        fn facts(&self) -> crate::running::Facts {
+            crate::running::Facts::default()
         }
     }
 

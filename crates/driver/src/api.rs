@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use sandbox::Enforcement;
+
 use crate::handle::Handle;
 use crate::options::Mismatch;
 use crate::processes::Processes;
@@ -168,10 +170,14 @@ pub struct Status {
     pub started_at: SystemTime,
     /// How it ended, if it has.
     pub result: Option<ExitResult>,
-    /// `pid`: the host pid.
+    /// `pid`: the host pid; `landlock_abi`, and `landlock_fs` and so on for every feature of Landlock.
     pub attributes: BTreeMap<String, String>,
-    /// What was wanted and could not be had at the start, in words.
+    /// What the task asked for and could not be had at the start, in words.
     pub refusals: Vec<String>,
+    /// What nobody asked for by name, and this host's kernel does not have, in words.
+    pub lacking: Vec<String>,
+    /// What the Landlock domain restricts; `None`: there is none.
+    pub landlock: Option<Enforcement>,
 }
 
 /// One sample of usage. Percentages are of one core.

@@ -98,7 +98,7 @@ fn granted(unveiled: &Rule) -> Vec<DeviceRule> {
 }
 
 fn letters(access: Access) -> DeviceAccess {
-    let reads = access.intersects(Access::READ | Access::READ_FILES_ONLY);
+    let reads = access.contains(Access::READ);
     let mut letters = DeviceAccess::empty();
     letters.set(DeviceAccess::READ, reads);
     letters.set(DeviceAccess::WRITE, access.contains(Access::WRITE));

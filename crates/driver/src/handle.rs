@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use sandbox::Enforcement;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Compute, Kind};
@@ -44,6 +45,12 @@ pub(crate) struct Handle {
     pub(crate) cwd: PathBuf,
     /// What was wanted and could not be had.
     pub(crate) refusals: Vec<String>,
+    /// What nobody wanted by name and could not be had.
+    #[serde(default)]
+    pub(crate) lacking: Vec<String>,
+    /// What its Landlock domain restricts.
+    #[serde(default)]
+    pub(crate) landlock: Option<Enforcement>,
 }
 
 /// Pids with start times: never a bare pid.
@@ -76,6 +83,7 @@ pub(crate) struct Started {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) cwd: PathBuf,
     pub(crate) refusals: Vec<String>,
+    pub(crate) lacking: Vec<String>,
 }
 
 impl From<&shim::Running> for Process {
@@ -109,6 +117,8 @@ impl Handle {
             env: started.env,
             cwd: started.cwd,
             refusals: [started.refusals, running.refusals.clone()].concat(),
+            lacking: started.lacking,
+            landlock: running.landlock.clone(),
         }
     }
 
@@ -177,6 +187,7 @@ pub(crate) mod tests {
             env: BTreeMap::from([("A".into(), "b".into())]),
             cwd: "/".into(),
             refusals: vec!["one".into()],
+            lacking: vec!["three".into()],
         };
         let running = shim::Running {
             pid: 7,
@@ -185,6 +196,7 @@ pub(crate) mod tests {
             shim_start_time: 60,
             started_at: SystemTime::UNIX_EPOCH,
             refusals: vec!["two".into()],
+            landlock: None,
         };
         Handle::new(started, &running)
     }
@@ -197,6 +209,18 @@ pub(crate) mod tests {
             Ok(handle.clone())
         );
         assert_eq!(handle.refusals, ["one", "two"]);
+    }
+
+    #[test]
+    fn a_handle_from_before_the_record_is_still_one() {
+        let mut value: serde_json::Value = serde_json::from_slice(&handle().to_bytes()).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        assert!(fields.remove("lacking").is_some() && fields.remove("landlock").is_some());
+        let bytes = serde_json::to_vec(&value).unwrap();
+        assert_eq!(
+            Handle::from_bytes(&bytes, Kind::Exec).unwrap().landlock,
+            None
+        );
     }
 
     #[test]

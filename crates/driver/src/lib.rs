@@ -35,6 +35,7 @@ mod processes;
 mod recover;
 mod resolver;
 mod result;
+mod seccomp;
 mod session;
 pub mod signals;
 mod start;
@@ -47,5 +48,6 @@ mod warnings;
 
 pub use allowed::Allowed;
 pub use api::*;
+pub use sandbox::{Enforced, Enforcement, Feature};
 pub use task_config::TaskConfig;
 pub use warnings::{Asker, Warning};

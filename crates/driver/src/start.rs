@@ -19,6 +19,13 @@ use crate::{device_rules, exec, exec2, fingerprint, given_cgroup, limits, lower,
 /// How long what a crashed predecessor left in the cgroup may take to die.
 const EMPTYING: Duration = Duration::from_secs(10);
 
+/// Limits of our own making: no job asks for them.
+const UNASKED: [&str; 3] = [
+    "memory.oom.group",
+    "memory.swap.max",
+    "memory.memsw.limit_in_bytes",
+];
+
 impl Driver {
     /// Starts a task; returns once its command has been executed. Applies limits, empties its cgroup first.
     ///
@@ -82,10 +89,8 @@ impl Driver {
             compute: self.0.place.compute,
             env: spec.command.env.clone(),
             cwd: spec.command.cwd.clone(),
-            refusals: refused
-                .iter()
-                .map(|refusal| format!("{}: {}", refusal.file, refusal.reason))
-                .collect(),
+            refusals: told(&refused, |file| !UNASKED.contains(&file)),
+            lacking: told(&refused, |file| UNASKED.contains(&file)),
         };
         let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(shim);
         Ok(Task::new(Handle::new(started, &running), lifeline))
@@ -162,6 +167,14 @@ fn make_state_place(place: &Path) -> std::io::Result<()> {
         .recursive(true)
         .mode(0o700)
         .create(place)
+}
+
+/// Those of the cgroup's refusals that are of such files, in words.
+fn told(refused: &[cgroup::Refusal], is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
+    let wanted = refused.iter().filter(|refusal| is_wanted(&refusal.file));
+    wanted
+        .map(|refusal| format!("{}: {}", refusal.file, refusal.reason))
+        .collect()
 }
 
 /// What a failed start takes back. The shim leaves nothing of its own when it does not start.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use cgroup::Cgroup;
+use sandbox::{Enforced, Feature};
 use shim::{Found, Shim};
 
 use crate::api::{Compute, Error, ExitResult, State, Status, Task, TaskStats};
@@ -134,9 +135,45 @@ impl Task {
             },
             started_at: self.handle.started_at,
             result,
-            attributes: BTreeMap::from([("pid".to_owned(), self.handle.process.pid.to_string())]),
+            attributes: self.attributes(),
             refusals: self.handle.refusals.clone(),
+            lacking: self.lacking(),
+            landlock: self.handle.landlock.clone(),
         })
+    }
+
+    fn attributes(&self) -> BTreeMap<String, String> {
+        let mut attributes =
+            BTreeMap::from([("pid".to_owned(), self.handle.process.pid.to_string())]);
+        if let Some(landlock) = &self.handle.landlock {
+            attributes.insert("landlock_abi".to_owned(), landlock.abi.to_string());
+            let state = |feature: &Feature| {
+                let name = format!("landlock_{}", feature.name);
+                (name, feature.enforced.to_string())
+            };
+            attributes.extend(landlock.features.iter().map(state));
+        }
+        attributes
+    }
+
+    fn lacking(&self) -> Vec<String> {
+        let landlock = self.handle.landlock.iter().flat_map(|landlock| {
+            let unknown = |feature: &&Feature| feature.enforced == Enforced::NotKnown;
+            landlock.features.iter().filter(unknown).map(|feature| {
+                format!(
+                    "Landlock ABI {} (not {}): {}",
+                    landlock.abi,
+                    feature.since,
+                    feature.without()
+                )
+            })
+        });
+        self.handle
+            .lacking
+            .iter()
+            .cloned()
+            .chain(landlock)
+            .collect()
     }
 
     /// One sample; rates are since the previous call (first: since the start).

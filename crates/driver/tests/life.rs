@@ -4,6 +4,13 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+#[path = "life/keyring.rs"]
+mod keyring;
+#[path = "life/landlock.rs"]
+mod landlock;
+#[path = "life/seccomp.rs"]
+mod seccomp;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -112,6 +119,15 @@ fn parent(alloc: &str) -> String {
 }
 
 fn driver(kind: Kind, root: &Path) -> Driver {
+    let operator: &[(&str, Value)] = if kind == Kind::Exec2 {
+        &[("unveil_by_task", Value::Bool(true))]
+    } else {
+        &[]
+    };
+    driver_under(kind, root, operator)
+}
+
+fn driver_under(kind: Kind, root: &Path, operator: &[(&str, Value)]) -> Driver {
     let place = Place {
         state_dir: root.join("state"),
         lifetime: shim::Lifetime::Detached,
@@ -120,11 +136,6 @@ fn driver(kind: Kind, root: &Path) -> Driver {
             cores: 2,
         },
         hidden: Vec::new(),
-    };
-    let operator: &[(&str, Value)] = if kind == Kind::Exec2 {
-        &[("unveil_by_task", Value::Bool(true))]
-    } else {
-        &[]
     };
     Driver::new(kind, &values(operator), place).unwrap()
 }

@@ -53,14 +53,37 @@ pub(crate) struct Global {
     )]
     pub(crate) run_dir: PathBuf,
     /// Say nothing but errors
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
+    /// Say also what this host lacks, and what Landlock restricts
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
     /// Without colours (also: NO_COLOR, NOMAD_CLI_NO_COLOR)
     #[arg(long, global = true)]
     pub(crate) no_color: bool,
 }
 
+/// How much is said about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    /// What went wrong on this host.
+    Trouble,
+    /// How it goes on.
+    Usual,
+    /// What this host lacks, too.
+    All,
+}
+
 impl Global {
+    /// How much is said.
+    pub(crate) fn talk(&self) -> Talk {
+        match (self.quiet, self.verbose) {
+            (true, _) => Talk::Trouble,
+            (false, false) => Talk::Usual,
+            (false, true) => Talk::All,
+        }
+    }
+
     /// Where a run keeps its things; tasks see these paths, so they must be absolute.
     pub(crate) fn settings(&self) -> std::io::Result<Settings> {
         Ok(Settings {
@@ -145,5 +168,6 @@ mod tests {
             assert!(Cli::try_parse_from(arguments).is_ok(), "{arguments:?}");
         }
         assert!(Cli::try_parse_from(["encamp", "run", "f", "--rm", "--keep"]).is_err());
+        assert!(Cli::try_parse_from(["encamp", "run", "f", "-v", "-q"]).is_err());
     }
 }

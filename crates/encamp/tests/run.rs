@@ -308,6 +308,26 @@ fn output_is_separate_complete_and_byte_for_byte() {
 }
 
 #[test]
+fn only_those_who_ask_are_told_what_the_kernel_lacks() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    for driver in DRIVERS {
+        let text = shell(driver, "exit 0", "");
+        let said = |flags: &[&str]| {
+            let ended = Ended::of(world.command(&text, flags).output().unwrap()).exited(0);
+            ended.stderr
+        };
+        let (usual, all) = (said(&["--rm"]), said(&["--rm", "-v"]));
+        for word in ["lacks", "Landlock", "memory.oom.group"] {
+            assert!(!usual.contains(word), "{usual}");
+        }
+        assert_eq!(all.contains("Landlock ABI"), driver == "exec2", "{all}");
+    }
+}
+
+#[test]
 fn output_is_live() {
     if !root() {
         return;

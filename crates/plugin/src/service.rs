@@ -99,6 +99,12 @@ fn report_refusals(known: &Known) {
                 &[("task", &status.id), ("what", refusal)],
             );
         }
+        for lacking in &status.lacking {
+            log::debug(
+                "this host lacks something that the task goes on without",
+                &[("task", &status.id), ("what", lacking)],
+            );
+        }
     }
 }
 

@@ -109,6 +109,8 @@ mod tests {
             result: None,
             attributes: BTreeMap::new(),
             refusals: Vec::new(),
+            lacking: Vec::new(),
+            landlock: None,
         }
     }
 

@@ -100,6 +100,7 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
     match step {
         Step::JoinCgroup { threads } => write_all(fd(*threads), b"0"),
         Step::NewSession => Ok(rustix::process::setsid().map(drop)?),
+        Step::NewKeyring => new_keyring(),
         Step::OomScoreAdj { value } => oom_score_adj(*value),
         Step::JoinNamespace {
             fd: namespace,
@@ -156,6 +157,7 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             ambient,
         } => capabilities(*permitted, *effective, *inheritable, *ambient),
         Step::NoNewPrivs => Ok(rustix::thread::set_no_new_privs(true)?),
+        Step::Seccomp { filter } => sys::seccomp_set_filter(filter),
         Step::DeathSignal => death_signal(parent),
         Step::DefaultSignals => sys::reset_signals(),
         Step::CloseDescriptors => sys::close_on_exec_from(3),
@@ -176,6 +178,14 @@ fn fd<'a>(number: RawFd) -> BorrowedFd<'a> {
 fn write_all(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<()> {
     // Interface files take a value in one write or not at all.
     Ok(rustix::io::write(fd, bytes).map(drop)?)
+}
+
+/// Where the kernel has no keys there is no keyring to share.
+fn new_keyring() -> io::Result<()> {
+    match sys::join_session_keyring() {
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
+        other => other,
+    }
 }
 
 fn oom_score_adj(value: i32) -> io::Result<()> {

@@ -53,6 +53,26 @@ pub enum Error {
         /// Why.
         source: io::Error,
     },
+    /// The kernel's Landlock cannot do what was asked for.
+    #[error(
+        "{what} needs Landlock ABI {since}, this kernel has {abi}: ask for less, or use a newer kernel"
+    )]
+    Landlock {
+        /// What was asked for.
+        what: &'static str,
+        /// Since which ABI it can be had.
+        since: u32,
+        /// The kernel's.
+        abi: u32,
+    },
+    /// A system call filter cannot be built.
+    #[error("the system call {syscall} in a filter {problem}")]
+    Filter {
+        /// The call.
+        syscall: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// None of the places holds the executable.
     #[error("file {name} not found under path /; looked in {}", searched.join(", "))]
     NotFound {

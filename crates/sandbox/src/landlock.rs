@@ -1,14 +1,16 @@
 //! The Landlock ruleset, built before the clone; only what does not exist yet is added inside.
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 
 use landlock::{
-    ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
-    RulesetAttr, RulesetCreatedAttr, Scope,
+    ABI, Access as _, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath,
+    Ruleset, RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetError, Scope,
 };
 use rustix::fs::FileType;
 
-use crate::spec::{Access, Landlock, Missing, Rule};
+use crate::enforcement::{Enforcement, NETWORK_SINCE};
+use crate::spec::{Access, Landlock, Missing, Ports, Rule};
 use crate::view::{Links, host};
 use crate::{Error, sys};
 
@@ -16,18 +18,6 @@ use crate::{Error, sys};
 pub fn abi() -> Option<u32> {
     sys::landlock_abi().ok().filter(|abi| *abi > 0)
 }
-
-/// What later ABIs restrict and this kernel does not, in words.
-const LATER: [(u32, &str); 5] = [
-    (
-        2,
-        "renaming and linking across directories is refused everywhere",
-    ),
-    (3, "truncating files outside is not restricted"),
-    (5, "ioctl on devices is not restricted"),
-    (6, "signals and abstract sockets are not scoped"),
-    (9, "connecting to sockets by path is not restricted"),
-];
 
 fn known(abi: u32) -> ABI {
     match abi {
@@ -43,16 +33,10 @@ fn known(abi: u32) -> ABI {
     }
 }
 
-/// Builds the ruleset from all rules that lie on the host.
-pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<OwnedFd, Error> {
+/// Builds the ruleset from all rules that lie on the host, and says what it restricts.
+pub(crate) fn ruleset(spec: &Landlock) -> Result<(OwnedFd, Enforcement), Error> {
     let number = abi().ok_or(Error::NoLandlock)?;
     let abi = known(number);
-    for (since, what) in LATER.iter().filter(|(since, _)| *since > number) {
-        refusals.push(format!("Landlock ABI {number} (not {since}): {what}"));
-    }
-    let failed = |e: landlock::RulesetError| Error::Ruleset {
-        source: io::Error::other(e),
-    };
     let mut ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))
@@ -60,7 +44,17 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
     if let Some(scopes) = scopes(abi).filter(|_| spec.scoped) {
         ruleset = ruleset.scope(scopes).map_err(failed)?;
     }
+    let ports = network(spec, number)?;
+    if !ports.is_empty() {
+        let handled = ports
+            .iter()
+            .fold(BitFlags::empty(), |all, (one, _)| all | *one);
+        ruleset = ruleset.handle_access(handled).map_err(failed)?;
+    }
     let mut ruleset = ruleset.create().map_err(failed)?;
+    for (access, ranges) in ports {
+        ruleset = add_ports(ruleset, access, ranges)?;
+    }
     let view = host(Links::OfRoot)?;
     for rule in spec.rules.iter().filter(|rule| !rule.inside) {
         let found = match view.resolve(&rule.path) {
@@ -76,7 +70,48 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
         }
     }
     let fd: Option<OwnedFd> = ruleset.into();
-    fd.ok_or(Error::NoLandlock)
+    let enforcement = Enforcement::of(spec, number);
+    Ok((fd.ok_or(Error::NoLandlock)?, enforcement))
+}
+
+fn failed(error: RulesetError) -> Error {
+    Error::Ruleset {
+        source: io::Error::other(error),
+    }
+}
+
+type Limited<'a> = (AccessNet, &'a [RangeInclusive<u16>]);
+
+/// What is limited, with the ports that may be used. A kernel that cannot limit it is refused.
+fn network(spec: &Landlock, abi: u32) -> Result<Vec<Limited<'_>>, Error> {
+    let Some(Ports { bind, connect }) = &spec.network else {
+        return Ok(vec![]);
+    };
+    if abi < NETWORK_SINCE {
+        return Err(Error::Landlock {
+            what: "limiting TCP ports",
+            since: NETWORK_SINCE,
+            abi,
+        });
+    }
+    let limited = [(AccessNet::BindTcp, bind), (AccessNet::ConnectTcp, connect)];
+    let limited = limited
+        .into_iter()
+        .filter_map(|(access, ranges)| Some((access, ranges.as_deref()?)));
+    Ok(limited.collect())
+}
+
+/// The kernel knows single ports only.
+fn add_ports(
+    mut ruleset: RulesetCreated,
+    access: AccessNet,
+    ranges: &[RangeInclusive<u16>],
+) -> Result<RulesetCreated, Error> {
+    for port in ranges.iter().cloned().flatten() {
+        let rule = NetPort::new(port, access);
+        ruleset = ruleset.add_rule(rule).map_err(failed)?;
+    }
+    Ok(ruleset)
 }
 
 /// The rights of a rule that can only be added inside, as bits: for a directory and for a file.
@@ -131,6 +166,28 @@ mod tests {
         assert!(rights(Access::CREATE, false, ABI::V7).is_empty());
         let create = rights(Access::all(), true, ABI::V7);
         assert!(!create.contains(AccessFs::MakeBlock) && !create.contains(AccessFs::MakeChar));
+    }
+
+    #[test]
+    fn ports_are_limited_since_abi_4_and_before_that_refused() {
+        let limited = |bind, connect| Landlock {
+            rules: vec![],
+            scoped: true,
+            network: Some(Ports { bind, connect }),
+        };
+        let (both, one) = (
+            limited(Some(vec![]), Some(vec![])),
+            limited(None, Some(vec![])),
+        );
+        assert_eq!(network(&both, 4).map(|ports| ports.len()).ok(), Some(2));
+        assert_eq!(network(&one, 4).map(|ports| ports.len()).ok(), Some(1));
+        let told = network(&one, 3)
+            .map(|_| ())
+            .map_err(|error| error.to_string());
+        assert_eq!(
+            told,
+            Err("limiting TCP ports needs Landlock ABI 4, this kernel has 3: ask for less, or use a newer kernel".to_owned())
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@
 pub mod block;
 mod child;
 mod dev;
+mod enforcement;
 mod error;
 mod executable;
 mod file;
@@ -25,12 +26,15 @@ mod order;
 mod prepare;
 mod program;
 pub mod required;
+pub mod seccomp;
 pub mod spec;
 mod stdio;
 pub mod step;
 pub mod sys;
+mod syscalls;
 mod view;
 
+pub use enforcement::{Enforced, Enforcement, Feature};
 pub use error::Error;
 pub use executable::explain;
 pub use launch::{

@@ -4,6 +4,7 @@ use std::os::fd::RawFd;
 use rustix::thread::CapabilitySet;
 
 use crate::program::Program;
+use crate::seccomp::Instruction;
 use crate::spec::{Init, Network, Sharing, Spec};
 use crate::step::Step;
 
@@ -36,6 +37,8 @@ pub(crate) struct Parts {
     pub(crate) hostname: Option<Step>,
     /// Whether the value can be set here.
     pub(crate) oom_score_adj: Option<i32>,
+    /// The system call filter.
+    pub(crate) filter: Option<Vec<Instruction>>,
     /// The exec block.
     pub(crate) block: RawFd,
     /// The directory with `ptmx`.
@@ -97,6 +100,8 @@ fn host_side(spec: &Spec, parts: &Parts) -> Vec<Step> {
         // Init has no business with the session of whoever launches; the process gets one of its own later.
         steps.push(Step::NewSession);
     }
+    // As root, whose quota of keys it counts against; before the filter can refuse it. Init's is that of all its children.
+    steps.push(Step::NewKeyring);
     // Through the host's procfs: the one inside may have it masked.
     steps.extend(parts.oom_score_adj.map(|value| Step::OomScoreAdj { value }));
     // Before sysfs is mounted, which shows the network namespace of whoever mounts it.
@@ -161,6 +166,11 @@ fn process(spec: &Spec, parts: &Parts) -> Vec<Step> {
         steps.push(parts.cwd.clone());
     }
     steps.push(Step::Umask { mask: spec.umask });
+    let filter = parts.filter.clone().map(|filter| Step::Seccomp { filter });
+    if !spec.no_new_privs {
+        // Without no_new_privs it takes CAP_SYS_ADMIN, so before that is given away (seccomp(2)).
+        steps.extend(filter.clone());
+    }
     // While CAP_SETPCAP is still effective (capabilities(7), "Capability bounding set").
     steps.push(Step::Bounding {
         keep: sets.bounding.0,
@@ -188,6 +198,10 @@ fn process(spec: &Spec, parts: &Parts) -> Vec<Step> {
     // Late: until here a signal must not end the process half-made.
     steps.push(Step::DefaultSignals);
     steps.push(Step::CloseDescriptors);
+    if spec.no_new_privs {
+        // Last: it may name what any other step needs.
+        steps.extend(filter);
+    }
     steps.push(Step::Execute { block: parts.block });
     steps
 }

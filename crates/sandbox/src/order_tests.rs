@@ -40,6 +40,7 @@ fn spec(init: Init) -> Spec {
         },
         capabilities: Capabilities::default(),
         no_new_privs: init == Init::Ours,
+        seccomp: None,
         umask: 0o022,
         oom_score_adj: Some(0),
         stdio: Stdio {
@@ -98,6 +99,7 @@ fn parts(init: Init) -> Parts {
         },
         hostname: Some(Step::Hostname { name: target() }),
         oom_score_adj: Some(0),
+        filter: Some(vec![]),
         block: 13,
         terminals: 14,
         held: u64::MAX,
@@ -143,19 +145,19 @@ fn entry(tty: bool, namespaces: Vec<Step>) -> Entry {
 fn a_process_that_is_its_own_init_takes_these_steps() {
     let program = program(&spec(Init::Process), parts(Init::Process));
     assert_eq!(program.inner, None);
-    let expected = "JoinCgroup OomScoreAdj JoinNamespace Hostname SlaveMounts PivotRoot Attach Mount Seal ReadOnlyPath Mask \
-        ChangeDirectory NewSession Stdio Umask Bounding Identity Capabilities DefaultSignals CloseDescriptors Execute";
+    let expected = "JoinCgroup NewKeyring OomScoreAdj JoinNamespace Hostname SlaveMounts PivotRoot Attach Mount Seal ReadOnlyPath Mask \
+        ChangeDirectory NewSession Stdio Umask Seccomp Bounding Identity Capabilities DefaultSignals CloseDescriptors Execute";
     assert_eq!(names(&program.outer).join(" "), expected);
 }
 
 #[test]
 fn an_init_of_ours_takes_the_tree_and_the_domain_and_the_process_the_rest() {
     let program = program(&spec(Init::Ours), parts(Init::Ours));
-    let outer = "JoinCgroup NewSession OomScoreAdj JoinNamespace Hostname SlaveMounts ReadOnlyTree Attach Mount Seal \
+    let outer = "JoinCgroup NewSession NewKeyring OomScoreAdj JoinNamespace Hostname SlaveMounts ReadOnlyTree Attach Mount Seal \
         ReadOnlyPath Mask LandlockRule Restrict Capabilities";
     assert_eq!(names(&program.outer).join(" "), outer);
     let inner = "NewSession Stdio ChangeDirectory Umask Bounding Identity Capabilities NoNewPrivs DefaultSignals \
-        CloseDescriptors Execute";
+        CloseDescriptors Seccomp Execute";
     assert_eq!(names(program.inner.iter().flatten()).join(" "), inner);
 }
 
@@ -231,6 +233,7 @@ fn an_entered_command_lacks_whatever_the_process_lacks() {
             "Identity",
             "Capabilities",
             "NoNewPrivs",
+            "Seccomp",
         ] {
             let of = |steps: &[Step]| {
                 let found = steps.iter().find(|step| names([*step]) == [name]);

@@ -7,13 +7,16 @@ use std::path::Path;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::mount::OpenTreeFlags;
 
+use crate::enforcement::Enforcement;
 use crate::layer::{Layer, Scratch};
 use crate::order::{self, Parts};
 use crate::program::Prepared;
 use crate::spec::{Missing, Mount, MountFlags, Network, Root, Rule, Source, Spec};
 use crate::step::{Filesystem, Step};
 use crate::view::{Links, View, host};
-use crate::{Error, block, dev, executable, file, landlock, mounts, network, required, stdio, sys};
+use crate::{
+    Error, block, dev, executable, file, landlock, mounts, network, required, seccomp, stdio, sys,
+};
 
 /// Makes a program of a description, for a process in this cgroup.
 ///
@@ -24,6 +27,7 @@ pub fn prepare(spec: &Spec, cgroup: &cgroup::Cgroup) -> Result<Prepared, Error> 
     let mut make = Preparation {
         fds: vec![],
         refusals: vec![],
+        landlock: None,
         seals: vec![],
         terminals: None,
     };
@@ -45,6 +49,7 @@ pub fn prepare(spec: &Spec, cgroup: &cgroup::Cgroup) -> Result<Prepared, Error> 
         program,
         fds: make.fds,
         refusals: make.refusals,
+        landlock: make.landlock,
         executable,
         head,
     })
@@ -54,6 +59,7 @@ pub fn prepare(spec: &Spec, cgroup: &cgroup::Cgroup) -> Result<Prepared, Error> 
 struct Preparation {
     fds: Vec<OwnedFd>,
     refusals: Vec<String>,
+    landlock: Option<Enforcement>,
     seals: Vec<Step>,
     terminals: Option<RawFd>,
 }
@@ -283,11 +289,7 @@ impl Preparation {
         let mut argv = vec![target.display().to_string()];
         argv.extend(spec.command.args.iter().cloned());
         let block = block::write(&[target], &argv, &spec.command.env)?;
-        let ruleset = match &spec.landlock {
-            Some(landlock) => Some(landlock::ruleset(landlock, &mut self.refusals)?),
-            None => None,
-        };
-        let ruleset = ruleset.map(|ruleset| self.keep(ruleset));
+        let ruleset = self.ruleset(spec)?;
         Ok(Parts {
             threads: entry
                 .threads
@@ -309,10 +311,20 @@ impl Preparation {
             },
             hostname: hostname(spec)?,
             oom_score_adj: spec.oom_score_adj.filter(|value| self.oom_allowed(*value)),
+            filter: spec.seccomp.as_ref().map(seccomp::compile).transpose()?,
             block: self.keep(block),
             terminals: self.terminals()?,
             held: held(&mut self.refusals, spec)?,
         })
+    }
+
+    fn ruleset(&mut self, spec: &Spec) -> Result<Option<RawFd>, Error> {
+        let Some(landlock) = &spec.landlock else {
+            return Ok(None);
+        };
+        let (ruleset, enforcement) = landlock::ruleset(landlock)?;
+        self.landlock = Some(enforcement);
+        Ok(Some(self.keep(ruleset)))
     }
 
     fn network(&mut self, spec: &Spec) -> Result<Option<Step>, Error> {

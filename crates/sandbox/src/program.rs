@@ -4,6 +4,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use serde::{Deserialize, Serialize};
 
+use crate::enforcement::Enforcement;
 use crate::step::Step;
 
 /// What the process that launches needs; it crosses one exec as bytes while its descriptors are inherited under their numbers.
@@ -30,6 +31,8 @@ pub struct Prepared {
     pub fds: Vec<OwnedFd>,
     /// What was wanted and could not be had, in words.
     pub refusals: Vec<String>,
+    /// What the Landlock domain restricts, if there is one.
+    pub landlock: Option<Enforcement>,
     /// The executable's path as the process will see it, for messages.
     pub executable: String,
     /// Its first bytes, so that a failed exec can be explained ([`crate::explain`]).
@@ -52,7 +55,7 @@ impl Program {
             steps.extend(
                 self.outer
                     .iter()
-                    .filter(|step| matches!(step, Step::JoinCgroup { .. }))
+                    .filter(|step| matches!(step, Step::JoinCgroup { .. } | Step::NewKeyring))
                     .cloned(),
             );
             steps.extend(entry.namespaces);
@@ -104,6 +107,7 @@ impl Step {
                 | Step::Identity { .. }
                 | Step::Capabilities { .. }
                 | Step::NoNewPrivs
+                | Step::Seccomp { .. }
                 | Step::DeathSignal
                 | Step::DefaultSignals
                 | Step::CloseDescriptors

@@ -2,6 +2,7 @@
 //!
 //! Paths named `target` are as the process will see them; every other path is the host's.
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,8 @@ pub struct Spec {
     pub capabilities: Capabilities,
     /// `PR_SET_NO_NEW_PRIVS`.
     pub no_new_privs: bool,
+    /// The system call filter, if there is one.
+    pub seccomp: Option<Seccomp>,
     /// `umask(2)`.
     pub umask: u32,
     /// `/proc/self/oom_score_adj`. Lowering may be refused by the kernel and is then reported, not fatal.
@@ -254,6 +257,17 @@ pub struct Landlock {
     pub rules: Vec<Rule>,
     /// Scope signals and abstract sockets to the domain, where the kernel can.
     pub scoped: bool,
+    /// TCP ports, where they are limited. The launch fails where the kernel cannot.
+    pub network: Option<Ports>,
+}
+
+/// TCP ports that may be used, with MPTCP and SMC as far as they can be told; `None`: any.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    /// bind(2); port 0 is one of the kernel's choice.
+    pub bind: Option<Vec<RangeInclusive<u16>>>,
+    /// connect(2).
+    pub connect: Option<Vec<RangeInclusive<u16>>>,
 }
 
 /// Access below one path.
@@ -285,6 +299,35 @@ bitflags::bitflags! {
         /// IOCTL_DEV (ABI 5).
         const IOCTL = 16;
     }
+}
+
+/// A seccomp(2) filter. What no rule names is let through; so that it cannot be gone around, each rule holds for all ABIs of the kernel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seccomp {
+    /// The first that fits a call decides.
+    pub rules: Vec<Refused>,
+}
+
+/// System calls that are answered with an error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refused {
+    /// By their names in the kernel's tables.
+    pub syscalls: Vec<String>,
+    /// Only calls like this; `None`: every call.
+    pub when: Option<Condition>,
+    /// The answer.
+    pub errno: i32,
+}
+
+/// One argument of a call, after a mask, has a value. Its lower half alone counts: that is all the kernel itself takes of an `int`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Condition {
+    /// 0 to 5.
+    pub argument: u8,
+    /// Bits that count.
+    pub mask: u32,
+    /// What they are.
+    pub value: u32,
 }
 
 /// credentials(7), set together.

@@ -5,6 +5,8 @@ use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
+use crate::seccomp::Instruction;
+
 /// Which file system a step makes, because it belongs to a namespace that only the new process has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs, reason = "the names are the kernel's")]
@@ -35,6 +37,8 @@ pub enum Step {
     },
     /// setsid(2).
     NewSession,
+    /// keyctl(2) with `KEYCTL_JOIN_SESSION_KEYRING` and no name: a new one.
+    NewKeyring,
     /// Write `/proc/self/oom_score_adj`, through the host's procfs.
     OomScoreAdj {
         /// The value.
@@ -165,6 +169,11 @@ pub enum Step {
     },
     /// `PR_SET_NO_NEW_PRIVS`.
     NoNewPrivs,
+    /// seccomp(2). Needs `NoNewPrivs` before it, or CAP_SYS_ADMIN.
+    Seccomp {
+        /// The program.
+        filter: Vec<Instruction>,
+    },
     /// `PR_SET_PDEATHSIG` SIGKILL; ends at once when the parent is already gone.
     DeathSignal,
     /// Default dispositions, nothing blocked.
@@ -184,6 +193,7 @@ impl fmt::Display for Step {
         match self {
             Step::JoinCgroup { .. } => f.write_str("enter the cgroup"),
             Step::NewSession => f.write_str("start a new session"),
+            Step::NewKeyring => f.write_str("make a session keyring of its own"),
             Step::OomScoreAdj { value } => write!(f, "set oom_score_adj to {value}"),
             Step::JoinNamespace { name, .. } => write!(f, "join the namespace {}", text(name)),
             Step::Loopback => f.write_str("bring the loopback device up"),
@@ -213,6 +223,7 @@ impl fmt::Display for Step {
             Step::Identity { uid, gid, .. } => write!(f, "become uid {uid}, gid {gid}"),
             Step::Capabilities { .. } => f.write_str("set the capabilities"),
             Step::NoNewPrivs => f.write_str("set no_new_privs"),
+            Step::Seccomp { .. } => f.write_str("install the system call filter"),
             Step::DeathSignal => f.write_str("set the parent-death signal"),
             Step::DefaultSignals => f.write_str("reset the signals"),
             Step::CloseDescriptors => f.write_str("close descriptors"),

@@ -11,6 +11,8 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 use rustix::thread::UnshareFlags;
 
+use crate::seccomp::Instruction;
+
 /// `CLONE_INTO_CGROUP`; libc's constant is truncated to zero on some targets.
 pub const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
 
@@ -181,15 +183,9 @@ pub fn pivot_root_here() -> io::Result<()> {
 /// landlock_create_ruleset(2) asked for the ABI version.
 pub fn landlock_abi() -> io::Result<u32> {
     const LANDLOCK_CREATE_RULESET_VERSION: libc::c_uint = 1;
+    let (call, none) = (libc::SYS_landlock_create_ruleset, std::ptr::null::<u8>());
     // SAFETY: a null attribute of size 0 is what the version query takes.
-    let abi = unsafe {
-        libc::syscall(
-            libc::SYS_landlock_create_ruleset,
-            std::ptr::null::<u8>(),
-            0usize,
-            LANDLOCK_CREATE_RULESET_VERSION,
-        )
-    };
+    let abi = unsafe { libc::syscall(call, none, 0usize, LANDLOCK_CREATE_RULESET_VERSION) };
     check(abi).map(|abi| abi as u32)
 }
 
@@ -225,15 +221,28 @@ pub fn landlock_add_path(
 
 /// landlock_restrict_self(2).
 pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
+    let (call, flags) = (libc::SYS_landlock_restrict_self, 0 as libc::c_uint);
     // SAFETY: takes no pointers.
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_landlock_restrict_self,
-            ruleset.as_raw_fd(),
-            0 as libc::c_uint,
-        )
-    })
-    .map(drop)
+    check(unsafe { libc::syscall(call, ruleset.as_raw_fd(), flags) }).map(drop)
+}
+
+/// seccomp(2) with `SECCOMP_SET_MODE_FILTER`, for the calling thread.
+pub fn seccomp_set_filter(filter: &[Instruction]) -> io::Result<()> {
+    let program = libc::sock_fprog {
+        len: filter.len().try_into().unwrap_or(u16::MAX),
+        filter: filter.as_ptr().cast::<libc::sock_filter>().cast_mut(),
+    };
+    let (mode, flags) = (libc::SECCOMP_SET_MODE_FILTER, 0 as libc::c_uint);
+    // SAFETY: `program` points at as many instructions as it says, laid out as sock_filter; the kernel copies and only reads them.
+    check(unsafe { libc::syscall(libc::SYS_seccomp, mode, flags, &raw const program) }).map(drop)
+}
+
+/// keyctl(2) with `KEYCTL_JOIN_SESSION_KEYRING` and no name, which makes a new one.
+pub fn join_session_keyring() -> io::Result<()> {
+    const KEYCTL_JOIN_SESSION_KEYRING: libc::c_int = 1;
+    let none = std::ptr::null::<libc::c_char>();
+    // SAFETY: a null name is what asks for a new, anonymous keyring.
+    check(unsafe { libc::syscall(libc::SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, none) }).map(drop)
 }
 
 /// Puts every signal back to its default disposition and unblocks all: ignored ones and the mask survive exec (signal(7)).
@@ -308,18 +317,10 @@ pub fn dup2(source: BorrowedFd<'_>, number: RawFd) -> io::Result<()> {
 
 /// pidfd_send_signal(2) of any number, real-time signals included; errno on failure.
 pub fn pidfd_send_signal(pidfd: BorrowedFd<'_>, signal: libc::c_int) -> io::Result<()> {
-    let none = std::ptr::null::<libc::siginfo_t>();
+    let (none, flags) = (std::ptr::null::<libc::siginfo_t>(), 0 as libc::c_uint);
+    let (call, pidfd) = (libc::SYS_pidfd_send_signal, pidfd.as_raw_fd());
     // SAFETY: a null siginfo is allowed and means that of kill(2).
-    check(unsafe {
-        libc::syscall(
-            libc::SYS_pidfd_send_signal,
-            pidfd.as_raw_fd(),
-            signal,
-            none,
-            0 as libc::c_uint,
-        )
-    })
-    .map(drop)
+    check(unsafe { libc::syscall(call, pidfd, signal, none, flags) }).map(drop)
 }
 
 /// `SO_PEERCRED`'s uid. (A peer outside our pid namespace has pid 0 there, which safe wrappers refuse.)

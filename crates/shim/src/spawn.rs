@@ -48,6 +48,7 @@ pub fn spawn(launch: &Launch<'_>) -> Result<(Shim, Running), SpawnError> {
     let (control, running) = started?;
     let running = Running {
         refusals: prepared.refusals,
+        landlock: prepared.landlock,
         ..running.into()
     };
     Ok((Shim::new(launch.state, Some(control)), running))

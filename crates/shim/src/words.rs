@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use sandbox::Spec;
+use sandbox::{Enforcement, Spec};
 
 use crate::connection::Shim;
 use crate::protocol;
@@ -48,6 +48,8 @@ pub struct Running {
     pub started_at: SystemTime,
     /// What was wanted and could not be had, in words (`oom_score_adj -1: permission denied`).
     pub refusals: Vec<String>,
+    /// What its Landlock domain restricts, if it has one.
+    pub landlock: Option<Enforcement>,
 }
 
 /// The end of a process, as the exit record has it.
@@ -158,6 +160,7 @@ impl From<protocol::Running> for Running {
             shim_start_time,
             started_at: time(started_at),
             refusals: vec![],
+            landlock: None,
         }
     }
 }

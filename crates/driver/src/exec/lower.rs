@@ -5,7 +5,7 @@ use sandbox::spec::{Command, Executable, Identity, Init, Namespaces, Root};
 use super::{Config, Operator, candidates, environment, root};
 use crate::api::StartError;
 use crate::lower::{self, Given};
-use crate::{capabilities, hosts, network};
+use crate::{capabilities, hosts, network, seccomp};
 
 /// Nomad's umask for a task.
 const UMASK: u32 = 0o022;
@@ -56,6 +56,7 @@ pub(crate) fn lower(
         capabilities: capabilities::sets(config.granted, user.uid),
         // Nomad sets none, and setuid programs inside work with it: within the bounding set.
         no_new_privs: false,
+        seccomp: seccomp::filter(operator.seccomp, config.granted, false),
         umask: UMASK,
         // Written even so, lest the agent's own be inherited.
         oom_score_adj: Some(0),

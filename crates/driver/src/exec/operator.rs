@@ -35,6 +35,8 @@ pub struct Operator {
     pub allow_caps: CapabilitySet,
     /// Host path → path inside.
     pub chroot_env: BTreeMap<String, String>,
+    /// Deny tasks the system calls of the list.
+    pub seccomp: bool,
     pub(crate) supported: Supported,
     denied_uids: Ranges,
     denied_gids: Ranges,
@@ -58,6 +60,7 @@ impl Operator {
             default_ipc: mode("default_ipc_mode")?,
             allow_caps: allow_caps(values, supported)?,
             chroot_env: chroot_env(values)?,
+            seccomp: values.flag("seccomp"),
             supported,
             denied_uids: denied(values, "denied_host_uids", "deniedHostUIDs")?,
             denied_gids: denied(values, "denied_host_gids", "deniedHostGIDs")?,

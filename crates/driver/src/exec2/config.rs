@@ -1,7 +1,8 @@
 //! A task's configuration of `exec2`.
-use sandbox::spec::CapabilitySet;
+use sandbox::spec::{CapabilitySet, Ports};
 
 use super::Operator;
+use super::network_rules;
 use super::unveil::Entry;
 use crate::api::StartError;
 use crate::capabilities;
@@ -24,6 +25,8 @@ pub struct Config {
     pub oom_score_adj: i32,
     /// The capabilities that the lists grant.
     pub granted: CapabilitySet,
+    /// TCP ports, within the operator's rules.
+    pub network_rules: Option<Ports>,
     /// As it is written: absolute, or relative to the task directory.
     pub work_dir: Option<String>,
 }
@@ -37,6 +40,7 @@ impl Config {
             unveil: unveil(values, operator)?,
             oom_score_adj: oom_score_adj(values)?,
             granted: granted(values, operator)?,
+            network_rules: network_rules(values, operator)?,
             work_dir: Some(values.text("work_dir")).filter(|path| !path.is_empty()),
         })
     }
@@ -54,6 +58,13 @@ fn unveil(values: &Values, operator: &Operator) -> Result<Vec<Entry>, StartError
         .iter()
         .map(|text| Entry::parse(text).map_err(|message| value("unveil", message)))
         .collect()
+}
+
+fn network_rules(values: &Values, operator: &Operator) -> Result<Option<Ports>, StartError> {
+    let option = "network_rules";
+    network_rules::parse(&values.strings(option))
+        .and_then(|own| network_rules::under(operator.network_rules.as_ref(), own))
+        .map_err(|message| value(option, message))
 }
 
 fn oom_score_adj(values: &Values) -> Result<i32, StartError> {

@@ -12,7 +12,7 @@ use super::unveil::Entry;
 use super::{Config, Operator, environment, mounts, rules, search};
 use crate::api::StartError;
 use crate::lower::{self, Given};
-use crate::{capabilities, hosts, network};
+use crate::{capabilities, hosts, network, seccomp};
 
 /// Nomad's umask for a task.
 const UMASK: u32 = 0o022;
@@ -86,6 +86,7 @@ pub(crate) fn lower(
     let landlock = Landlock {
         rules: rules::rules(given, operator, &layout, &grants, &stdio, &mounts),
         scoped: true,
+        network: config.network_rules.clone(),
     };
     let command = command(given, config, &layout, cwd, &mounts)?;
     let user = given.user;
@@ -113,6 +114,11 @@ pub(crate) fn lower(
         },
         capabilities: capabilities::sets(config.granted, user.uid),
         no_new_privs: true,
+        seccomp: seccomp::filter(
+            operator.seccomp,
+            config.granted,
+            config.network_rules.is_some(),
+        ),
         umask: UMASK,
         // Written even when it is 0, lest the agent's own be inherited.
         oom_score_adj: Some(config.oom_score_adj),

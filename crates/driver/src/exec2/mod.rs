@@ -5,6 +5,7 @@ mod environment;
 mod layout;
 mod lower;
 mod mounts;
+mod network_rules;
 mod operator;
 pub(crate) mod reach;
 mod rules;

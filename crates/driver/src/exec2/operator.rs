@@ -1,6 +1,7 @@
 //! The operator's configuration of `exec2`.
-use sandbox::spec::CapabilitySet;
+use sandbox::spec::{CapabilitySet, Ports};
 
+use super::network_rules;
 use super::unveil::Entry;
 use crate::api::ConfigError;
 use crate::capabilities::Supported;
@@ -17,6 +18,10 @@ pub struct Operator {
     pub unveil_paths: Vec<Entry>,
     /// What tasks may hold.
     pub allow_caps: CapabilitySet,
+    /// Deny tasks the system calls of the list.
+    pub seccomp: bool,
+    /// TCP ports that tasks may use.
+    pub network_rules: Option<Ports>,
     pub(crate) supported: Supported,
 }
 
@@ -28,6 +33,8 @@ impl Operator {
             unveil_by_task: values.flag("unveil_by_task"),
             unveil_paths: unveil_paths(values)?,
             allow_caps: allow_caps(values, supported)?,
+            seccomp: values.flag("seccomp"),
+            network_rules: network_rules(values)?,
             supported,
         })
     }
@@ -52,6 +59,12 @@ fn unveil_paths(values: &Values) -> Result<Vec<Entry>, ConfigError> {
         option: "unveil_paths",
         message,
     })
+}
+
+fn network_rules(values: &Values) -> Result<Option<Ports>, ConfigError> {
+    let option = "network_rules";
+    network_rules::parse(&values.strings(option))
+        .map_err(|message| ConfigError::Value { option, message })
 }
 
 fn allow_caps(values: &Values, supported: Supported) -> Result<CapabilitySet, ConfigError> {

@@ -52,6 +52,8 @@ pub(crate) const EXEC_OPERATOR: &[Opt] = &[
     optional("denied_host_gids", Kind::String),
     // Not Nomad's: `client.chroot_env` never reaches a driver whose fs isolation is `image`.
     optional("chroot_env", Kind::StringMap),
+    // Not Nomad's: its exec has no filter.
+    defaulted("seccomp", Kind::Bool, "true"),
 ];
 
 /// `config {}` of a task with `driver = "exec2"`.
@@ -63,6 +65,8 @@ pub(crate) const EXEC2_TASK: &[Opt] = &[
     optional("cap_add", Kind::Strings),
     optional("cap_drop", Kind::Strings),
     optional("work_dir", Kind::String),
+    // Not the original's.
+    optional("network_rules", Kind::Strings),
 ];
 
 /// `plugin "nomad-driver-exec2" { config {} }`.
@@ -71,4 +75,7 @@ pub(crate) const EXEC2_OPERATOR: &[Opt] = &[
     defaulted("unveil_by_task", Kind::Bool, "false"),
     optional("unveil_paths", Kind::Strings),
     defaulted("allow_caps", Kind::Strings, DEFAULT_CAPS),
+    // Not the original's, both.
+    defaulted("seccomp", Kind::Bool, "true"),
+    optional("network_rules", Kind::Strings),
 ];

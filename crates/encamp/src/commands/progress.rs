@@ -2,9 +2,10 @@
 use std::time::Duration;
 
 use client::{Event, spell};
-use driver::ExitResult;
+use driver::{Enforcement, ExitResult, Feature};
 use jobspec::{Job, JobType};
 
+use crate::cli::Talk;
 use crate::{report, terminal};
 
 /// Turns events into lines on standard error.
@@ -12,16 +13,16 @@ use crate::{report, terminal};
 pub(crate) struct Progress<'a> {
     job: &'a Job,
     task: &'a str,
-    quiet: bool,
+    talk: Talk,
 }
 
 impl<'a> Progress<'a> {
-    pub(crate) fn new(job: &'a Job, quiet: bool) -> Progress<'a> {
+    pub(crate) fn new(job: &'a Job, talk: Talk) -> Progress<'a> {
         let task = job.groups.iter().flat_map(|group| &group.tasks).next();
         Progress {
             job,
             task: task.map_or("", |task| task.name.as_str()),
-            quiet,
+            talk,
         }
     }
 
@@ -32,7 +33,13 @@ impl<'a> Progress<'a> {
             Event::Exited { result, .. } => result.error.is_some(),
             _ => false,
         };
-        if !self.quiet || is_trouble {
+        let is_detail = matches!(event, Event::Lacking(_) | Event::Landlock(_));
+        let is_told = match self.talk {
+            Talk::Trouble => is_trouble,
+            Talk::Usual => !is_detail,
+            Talk::All => true,
+        };
+        if is_told {
             self.lines(event)
                 .iter()
                 .for_each(|line| terminal::say(&format!("==> {line}\n")));
@@ -62,6 +69,8 @@ impl<'a> Progress<'a> {
             }
             Event::Started { alloc_id, pid } => started(&now, task, alloc_id, *pid),
             Event::Refused(what) => format!("{task}: goes on without: {what}"),
+            Event::Lacking(what) => format!("{task}: this host lacks: {what}"),
+            Event::Landlock(enforcement) => format!("{task}: {}", landlock(enforcement)),
             Event::Stopping { signal, grace } => {
                 format!(
                     "{now} stopping: {signal}, then SIGKILL after {} (again to kill now)",
@@ -160,6 +169,13 @@ fn started(now: &str, task: &str, alloc_id: &str, pid: Option<&str>) -> String {
     )
 }
 
+/// `Landlock ABI 7: fs enforced, …`.
+fn landlock(enforcement: &Enforcement) -> String {
+    let feature = |feature: &Feature| format!("{} {}", feature.name, feature.enforced);
+    let features: Vec<_> = enforcement.features.iter().map(feature).collect();
+    format!("Landlock ABI {}: {}", enforcement.abi, features.join(", "))
+}
+
 /// How a task ended, in words.
 fn exited(result: &ExitResult, code: u8, lived: Duration, stopping: Option<Duration>) -> String {
     let memory = if result.oom_killed {
@@ -214,6 +230,7 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use driver::Enforced;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -252,6 +269,26 @@ mod tests {
         assert_eq!(
             exited(&lost, 125, SECOND, None),
             "lost after 1s: the shim was killed"
+        );
+    }
+
+    #[test]
+    fn what_landlock_restricts_is_one_line() {
+        let feature = |name: &str, since, enforced| Feature {
+            name: name.to_owned(),
+            since,
+            enforced,
+        };
+        let enforcement = Enforcement {
+            abi: 3,
+            features: vec![
+                feature("fs", 1, Enforced::Enforced),
+                feature("tcp", 4, Enforced::NotKnown),
+            ],
+        };
+        assert_eq!(
+            landlock(&enforcement),
+            "Landlock ABI 3: fs enforced, tcp not known to this kernel"
         );
     }
 

@@ -14,7 +14,7 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
         stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
     };
-    let mut progress = Progress::new(&job, global.quiet);
+    let mut progress = Progress::new(&job, global.talk());
     let ended = client::run(&job, &settings(run, global)?, output, &mut |event| {
         progress.tell(&event)
     });

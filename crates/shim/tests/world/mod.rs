@@ -149,6 +149,7 @@ impl World {
                 .map(|path| rule(path, rx))
                 .to_vec(),
             scoped: true,
+            network: None,
         };
         let mut landlock = landlock;
         landlock
@@ -195,6 +196,7 @@ impl World {
             },
             capabilities: Capabilities::default(),
             no_new_privs: !own,
+            seccomp: None,
             umask: 0o022,
             oom_score_adj: Some(100),
             stdio: Stdio {

@@ -18,7 +18,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) group: &'a Group,
     pub(crate) task: &'a Task,
     pub(crate) kind: Kind,
-    pub(crate) values: Values,
 }
 
 impl<'a> Plan<'a> {
@@ -34,7 +33,6 @@ impl<'a> Plan<'a> {
             group,
             task,
             kind,
-            values: config::values(&task.config),
         })
     }
 
@@ -72,7 +70,7 @@ impl<'a> Plan<'a> {
             User::Named(name) => name,
             User::Dynamic => dynamic_name(users::FIRST),
         };
-        match driver.lower(&self.task_config(driver, allocation, &user)) {
+        match driver.lower(&self.task_config(driver, allocation, &user)?) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.start_failed(error)),
         }
@@ -83,14 +81,16 @@ impl<'a> Plan<'a> {
         driver: &Driver,
         allocation: &Allocation,
         user: &str,
-    ) -> driver::TaskConfig {
+    ) -> Result<driver::TaskConfig, Error> {
         let isolation = driver.features().fs_isolation;
         let member = Member {
             job: self.job,
             group: self.group,
             task: self.task,
         };
-        allocation.task_config(member, isolation, user, self.values.clone())
+        allocation
+            .task_config(member, isolation, user)
+            .map_err(Error::Job)
     }
 
     /// A driver's refusal, with its place where the job file is to blame.

@@ -557,6 +557,26 @@ fn deep_templates_are_refused_and_do_not_overflow_the_stack() {
 }
 
 #[test]
+fn heredocs_may_stand_in_templates_of_heredocs() {
+    let nested = |depth: usize| {
+        let open: String = (0..depth).map(|level| format!("<<E{level}\n${{")).collect();
+        let close: String = (0..depth)
+            .rev()
+            .map(|level| format!("}}\nE{level}\n"))
+            .collect();
+        format!("{open}1{close}")
+    };
+    let all = move || {
+        assert_eq!(value(&nested(3)), text("1\n\n\n"));
+        for depth in [20, 50, 60, 64, 65, 1_000] {
+            let _ = read(&file(&format!("v = {}", nested(depth))));
+        }
+    };
+    let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(all);
+    thread.unwrap().join().unwrap();
+}
+
+#[test]
 fn env_values_are_evaluated_once_and_know_what_they_refer_to() {
     let env = "env {\n A = \"${B}x\"\n B = \"$${A}\"\n C = NOMAD_TASK_DIR\n D = \"$${X:-y}\"\n E = \"${1 + 1}\"\n F = \"${attr.cpu.arch}\"\n}\n";
     let text = file("v = 1").replace("config {", &format!("{env}config {{"));

@@ -118,12 +118,13 @@ fn mistakes_are_explained() {
     }
 }
 
-/// The code of a file of more than 8 MiB, which nobody wants in a repository.
-const TESTED_ELSEWHERE: &str = "E1010";
+/// The code of a file of more than 8 MiB, which nobody wants in a repository, and that of a result of more than 16 MiB,
+/// which nobody wants to make once for each mutation.
+const TESTED_ELSEWHERE: [&str; 2] = ["E1010", "E1113"];
 
 #[test]
 fn every_code_has_its_example() {
-    let mut seen = BTreeSet::from([TESTED_ELSEWHERE]);
+    let mut seen = BTreeSet::from(TESTED_ELSEWHERE);
     for file in job_files(&here().join("tests/golden/mistakes")) {
         let text = fs::read_to_string(&file).unwrap();
         seen.extend(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use client::Allocation;
 use driver::options::{self, Opt, Value, Values};
 use driver::{Driver, TaskConfig};
+use jobspec::Scope;
 use plugin::proto::drivers as wire;
 use prost::Message;
 use serde_json::Value as Json;
@@ -37,11 +38,16 @@ pub(crate) fn message(
 ) -> wire::TaskConfig {
     let (job, task) = (&file.job, file.task());
     let allocation = site.allocation(file);
+    let scope = Scope {
+        env: env.clone(),
+        ..allocation.node.clone()
+    };
+    let config = client::values(task, &scope).unwrap();
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
     wire::TaskConfig {
         id: site.task_id(file),
         name: task.name.clone(),
-        msgpack_driver_config: msgpack(file.kind.task_options(), &client::values(&task.config)),
+        msgpack_driver_config: msgpack(file.kind.task_options(), &config),
         env: env.clone(),
         device_env: BTreeMap::new(),
         resources: Some(resources(file, &allocation)),

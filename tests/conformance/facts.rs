@@ -29,6 +29,7 @@ fn attribute(value: Written) -> Attribute {
         name_span: 0..0,
         value_span: 0..0,
         value,
+        origins: Vec::new(),
     }
 }
 

@@ -27,13 +27,14 @@ use ground::Ground;
 const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::Landlock];
 
 /// Exit code and signal of each task, so that two that fail alike are not taken for two that conform.
-const ENDS: [(&str, i32, i32); 13] = [
+const ENDS: [(&str, i32, i32); 14] = [
     ("env", 0, 0),
     ("env-exec", 0, 0),
     ("exec-host-namespaces", 3, 0),
     ("exec-named-user", 0, 0),
     ("exec-root", 0, 0),
     ("exec-signal", 9, 0),
+    ("exec2-interpolation", 0, 0),
     ("exec2-named-user", 143, 15),
     ("exec2-root", 0, 0),
     ("exec2-unveil", 1, 0),

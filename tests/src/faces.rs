@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use client::{Allocation, Keep, Restarting, Settings};
 use driver::options::Values;
 use driver::{Compute, Driver, Kind, Place, TaskConfig};
-use jobspec::{Group, Job, Task};
+use jobspec::{Group, Job, Scope, Task};
 use shim::Lifetime;
 
 use crate::binaries::repository;
@@ -114,8 +114,20 @@ impl Site {
             stderr: run_dir.join("stderr.fifo"),
             host_env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
             node_name: "node".to_owned(),
+            node: Site::node(),
             compute: Site::COMPUTE,
             run_dir,
+        }
+    }
+
+    /// What jobs can ask of the node, whatever the host is.
+    fn node() -> Scope {
+        let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        Scope {
+            env: BTreeMap::new(),
+            attr: map("kernel.name", "linux"),
+            node: map("unique.name", "node"),
+            meta: map("rack", "7"),
         }
     }
 
@@ -169,8 +181,8 @@ pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
         },
         driver.features().fs_isolation,
         &file.user(),
-        client::values(&file.task().config),
     );
+    let task = task.unwrap_or_else(|mistakes| panic!("{}: {mistakes:?}", file.name));
     let id = site.task_id(file);
     (driver, TaskConfig { id, ..task })
 }

@@ -14,12 +14,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use driver::options::Values;
+use cgroup::{Host, Version};
 use driver::{Compute, FsIsolation, TaskConfig, task_config::Resources};
-use jobspec::{Group, Job, Task};
+use jobspec::{Diagnostic, Group, Job, Scope, Task};
 
 use crate::environment::{self, Directories};
-use crate::{ids, settings::Settings};
+use crate::{attributes, config, ids, settings::Settings};
 
 /// A task with what it is part of.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +53,8 @@ pub struct Allocation {
     pub host_env: BTreeMap<String, String>,
     /// This host's name.
     pub node_name: String,
+    /// What a job can ask of this node.
+    pub node: Scope,
     /// The node's compute.
     pub compute: Compute,
 }
@@ -72,12 +74,13 @@ impl Allocation {
                 .data_dir
                 .join(ALLOC_MOUNTS)
                 .join(mounts_name(&id, task)),
-            parent_cgroup: String::new(),
+            parent_cgroup: parent_cgroup().to_owned(),
             cpuset_cgroup: PathBuf::new(),
             stdout: run_dir.join(STDOUT),
             stderr: run_dir.join(STDERR),
             host_env: environment::of_caller(std::env::vars_os()),
-            node_name: node_name(),
+            node_name: attributes::hostname(),
+            node: attributes::attributes(settings, compute),
             compute,
             run_dir,
             id,
@@ -102,16 +105,22 @@ impl Allocation {
 
     /// What StartTask would carry for one task of this run: a pure function. The id is new for every start, so it
     /// is not set here.
+    ///
+    /// # Errors
+    /// What `config` says that cannot be evaluated with this environment.
     pub fn task_config(
         &self,
         member: Member<'_>,
         isolation: FsIsolation,
         user: &str,
-        config: Values,
-    ) -> TaskConfig {
+    ) -> Result<TaskConfig, Vec<Diagnostic>> {
         let Member { job, group, task } = member;
         let directories = self.directories(&task.name, isolation);
-        TaskConfig {
+        let scope = Scope {
+            env: environment::of_task(job, group, task, self, &directories),
+            ..self.node.clone()
+        };
+        Ok(TaskConfig {
             name: task.name.clone(),
             task_group_name: group.name.clone(),
             job_name: job.name.clone(),
@@ -119,15 +128,15 @@ impl Allocation {
             namespace: job.namespace.clone(),
             node_name: self.node_name.clone(),
             alloc_id: self.id.clone(),
-            driver_config: config,
-            env: environment::of_task(job, group, task, self, &directories),
+            driver_config: config::values(task, &scope)?,
+            env: scope.env,
             resources: self.resources(task),
             user: user.to_owned(),
             alloc_dir: self.alloc_dir.clone(),
             stdout_path: self.stdout.clone(),
             stderr_path: self.stderr.clone(),
             ..TaskConfig::default()
-        }
+        })
     }
 
     fn resources(&self, task: &Task) -> Resources {
@@ -158,7 +167,10 @@ pub(crate) fn mounts_name(alloc_id: &str, task: &str) -> String {
     format!("{alloc_id}-{task}")
 }
 
-fn node_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+/// The parent of all tasks' cgroups, by the name that each hierarchy gives it.
+fn parent_cgroup() -> &'static str {
+    match Host::detect().map(|host| host.version) {
+        Ok(Version::V1) => "encamp",
+        Ok(Version::V2) | Err(_) => "encamp.slice",
+    }
 }

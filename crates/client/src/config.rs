@@ -1,15 +1,28 @@
-//! A task's `config {}`: from the job file to the driver, and the driver's complaints back to their places.
+//! A task's `config {}`: from the job file to the driver, evaluated once more, and the driver's complaints back to their places.
 use driver::options::{self, Mismatch, Values};
 use driver::{StartError, Warning};
-use jobspec::{Config, Diagnostic, Span, Task, Value};
+use jobspec::{Diagnostic, Scope, Span, Task, Value};
 
-/// What the driver is handed.
-pub fn values(config: &Config) -> Values {
-    config
-        .attributes
-        .iter()
-        .map(|(name, attribute)| (name.clone(), value(&attribute.value)))
-        .collect()
+/// What the driver is handed: `config {}` evaluated with what is known of the task and its node.
+///
+/// # Errors
+/// What cannot be evaluated, with its place.
+pub fn values(task: &Task, scope: &Scope) -> Result<Values, Vec<Diagnostic>> {
+    match jobspec::evaluate(&task.config, scope) {
+        Ok(values) => Ok(values.iter().map(|(k, v)| (k.clone(), value(v))).collect()),
+        Err(mistakes) => Err(mistakes
+            .into_iter()
+            .map(|mistake| within(mistake, task))
+            .collect()),
+    }
+}
+
+fn within(mistake: Diagnostic, task: &Task) -> Diagnostic {
+    let argument = mistake.context.unwrap_or_default();
+    Diagnostic {
+        context: Some(format!("task {:?} {argument}", task.name)),
+        ..mistake
+    }
 }
 
 fn value(from: &Value) -> options::Value {
@@ -161,6 +174,7 @@ mod tests {
             name_span: 20..27,
             value_span: 30..36,
             value: attribute.1,
+            origins: Vec::new(),
         };
         task.config
             .attributes
@@ -183,7 +197,20 @@ mod tests {
         )]));
         let list = options::Value::List(vec![options::Value::Bool(true), options::Value::Null]);
         let expected = options::Value::Map(BTreeMap::from([("k".to_owned(), list)]));
-        assert_eq!(values(&task(("args", nested)).config)["args"], expected);
+        let task = task(("args", nested));
+        let values = values(&task, &Scope::default()).unwrap();
+        assert_eq!(values["args"], expected);
+    }
+
+    #[test]
+    fn what_cannot_be_evaluated_is_in_a_task() {
+        let task = task(("command", Value::String("${nope}".to_owned())));
+        let mistakes = values(&task, &Scope::default()).unwrap_err();
+        assert_eq!(mistakes[0].span, 30..36);
+        assert_eq!(
+            mistakes[0].context.as_deref(),
+            Some("task \"python\" config \"command\"")
+        );
     }
 
     #[test]

@@ -6,7 +6,8 @@ use std::path::Path;
 use jobspec::{Group, Job, Task};
 
 use crate::allocation::Allocation;
-use crate::ids;
+use crate::interpolate::replace;
+use crate::{ids, own_env};
 
 /// What a task finds commands by unless its job says otherwise; the caller's own is not taken, so that a job behaves
 /// alike for everybody.
@@ -72,16 +73,37 @@ pub(crate) fn of_task(
     env.extend(of_directories(directories));
     env.extend(of_limits(task));
     env.extend(of_names(job, group, task, allocation));
-    env.extend(of_meta(&task.meta));
+    let known = |text: &str| replace(text, |name| value_of(name, &env, allocation));
+    let meta: Vec<_> = of_meta(&task.meta)
+        .map(|(name, value)| (known(&name), known(&value)))
+        .collect();
+    env.extend(meta);
     for (name, value) in &allocation.host_env {
         env.entry(name.clone()).or_insert_with(|| value.clone());
     }
     env.entry("PATH".to_owned())
         .or_insert_with(|| PATH.to_owned());
-    env.extend(task.env.clone());
+    let own = own_env::resolve(task, |name| value_of(name, &env, allocation));
+    env.extend(own);
     env.into_iter()
         .map(|(name, value)| (clean(name), value))
         .collect()
+}
+
+/// What a name stands for in `env` and `meta`: what the node is comes first, as in Nomad.
+fn value_of<'e>(
+    name: &str,
+    env: &'e BTreeMap<String, String>,
+    allocation: &'e Allocation,
+) -> Option<&'e str> {
+    let node = &allocation.node;
+    let of_node = name.split_once('.').and_then(|(root, rest)| match root {
+        "attr" => node.attr.get(rest),
+        "meta" => node.meta.get(rest),
+        "node" => node.node.get(rest),
+        _ => None,
+    });
+    of_node.or_else(|| env.get(name)).map(String::as_str)
 }
 
 fn of_directories(directories: &Directories) -> [(String, String); 3] {
@@ -243,6 +265,30 @@ mod tests {
             .map(|name| env[*name].as_str())
             .collect();
         assert_eq!(values, ["/opt/bin", "C", "mine", "kept"]);
+    }
+
+    #[test]
+    fn known_names_in_env_and_meta_are_replaced_and_others_stay() {
+        let mut job = samples::job();
+        let task = &mut job.groups[0].tasks[0];
+        task.meta = map(&[("dir", "${NOMAD_TASK_DIR}"), ("${node.class}", "${nope}")]);
+        task.env = map(&[
+            ("A", "${NOMAD_META_dir}/a"),
+            (
+                "B",
+                "${attr.kernel.name} ${meta.rack} ${node.class} ${attr.nope}",
+            ),
+            ("C", "${B}${X:-y} ${env.A}"),
+            ("PATH", "${PATH}:/x"),
+        ]);
+        task.env_references = BTreeMap::from([("C".to_owned(), ["B".to_owned()].into())]);
+        let env = environment(&job, &samples::allocation());
+        assert_eq!(env["NOMAD_META_dir"], "/local");
+        assert_eq!(env["NOMAD_META_small"], "${nope}");
+        assert_eq!(env["A"], "/local/a");
+        assert_eq!(env["B"], "linux 7 small ${attr.nope}");
+        assert_eq!(env["C"], "linux 7 small ${attr.nope}${X:-y} ${env.A}");
+        assert_eq!(env["PATH"], "/usr/local/bin:/usr/bin:/bin:/x");
     }
 
     #[test]

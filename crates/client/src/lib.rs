@@ -12,6 +12,7 @@
 
 mod alloc_dir;
 mod allocation;
+mod attributes;
 mod compute;
 mod config;
 mod dirs;
@@ -22,11 +23,13 @@ mod error;
 mod event;
 pub mod exit;
 mod ids;
+mod interpolate;
 mod journal;
 mod message;
 mod mounts;
 mod node;
 mod output;
+mod own_env;
 mod plan;
 mod restart;
 mod run;
@@ -44,6 +47,7 @@ mod users;
 mod users_file;
 
 pub use allocation::{Allocation, Member};
+pub use attributes::attributes;
 pub use compute::compute;
 pub use config::values;
 pub use duration::spell;

@@ -18,7 +18,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) group: &'a Group,
     pub(crate) task: &'a Task,
     pub(crate) kind: Kind,
-    pub(crate) values: Values,
 }
 
 impl<'a> Plan<'a> {
@@ -34,7 +33,6 @@ impl<'a> Plan<'a> {
             group,
             task,
             kind,
-            values: config::values(&task.config),
         })
     }
 
@@ -69,7 +67,7 @@ impl<'a> Plan<'a> {
     /// Mistakes that only the driver can see, found by describing the task's process without making anything.
     pub(crate) fn check(&self, driver: &Driver, allocation: &Allocation) -> Result<(), Error> {
         let user = self.user_before_claim(driver);
-        match driver.lower(&self.task_config(driver, allocation, &user)) {
+        match driver.lower(&self.task_config(driver, allocation, &user)?) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.start_failed(error)),
         }
@@ -109,14 +107,16 @@ impl<'a> Plan<'a> {
         driver: &Driver,
         allocation: &Allocation,
         user: &str,
-    ) -> driver::TaskConfig {
+    ) -> Result<driver::TaskConfig, Error> {
         let isolation = driver.features().fs_isolation;
         let member = Member {
             job: self.job,
             group: self.group,
             task: self.task,
         };
-        allocation.task_config(member, isolation, user, self.values.clone())
+        allocation
+            .task_config(member, isolation, user)
+            .map_err(Error::Job)
     }
 
     /// A driver's refusal, with its place where the job file is to blame.
@@ -178,7 +178,8 @@ pub fn check(job: &Job, settings: &Settings) -> Result<Checked, Error> {
         Err(Error::Start { .. }) => Ok(plan.checked(&driver, None, vec![])),
         Err(other) => Err(other),
         Ok(()) => {
-            let task = plan.task_config(&driver, &allocation, &plan.user_before_claim(&driver));
+            let user = plan.user_before_claim(&driver);
+            let task = plan.task_config(&driver, &allocation, &user)?;
             let warnings = driver.warnings(&task).unwrap_or_default();
             Ok(plan.checked(&driver, driver.allowed(&task).ok(), warnings))
         }

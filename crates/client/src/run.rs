@@ -1,7 +1,7 @@
 //! One job in the foreground: everything is settled, then made, then run, then unmade.
 use std::time::{Duration, Instant};
 
-use cgroup::{Cgroup, Host, Version};
+use cgroup::{Cgroup, Host};
 use driver::{Driver, Health};
 use jobspec::{Job, Restart, RestartMode};
 
@@ -125,7 +125,6 @@ impl Site {
             let (cgroup, cpuset_cgroup) =
                 host.standalone(None, &allocation.scope(&plan.task.name))?;
             allocation.cpuset_cgroup = cpuset_cgroup;
-            allocation.parent_cgroup = parent_cgroup(&host).to_owned();
             let driver = plan.driver(&settings, &allocation)?;
             let journal = journal(&allocation, &data, &boot_id, &plan.task.name, &cgroup);
             // A name that another run has is rare, and another UUID is near.
@@ -153,7 +152,7 @@ impl Site {
         tell: Tell<'_>,
     ) -> Result<u8, Error> {
         let user = self.settle_user(plan)?;
-        let task = plan.task_config(&self.driver, &self.allocation, &user);
+        let task = plan.task_config(&self.driver, &self.allocation, &user)?;
         let owner = self.make(plan, &task)?;
         let pumps = Pumps::start(
             output,
@@ -259,14 +258,6 @@ fn journal(
         mounts: Some(mounts_name(&allocation.id, task)),
         cgroup: Some(cgroup.clone()),
         ..Journal::default()
-    }
-}
-
-/// The parent of all tasks' cgroups, by the name that each hierarchy gives it.
-fn parent_cgroup(host: &Host) -> &'static str {
-    match host.version {
-        Version::V2 => "encamp.slice",
-        Version::V1 => "encamp",
     }
 }
 

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use driver::Compute;
-use jobspec::{Config, Group, Job, JobType, Resources, Restart, RestartMode, Spanned, Task};
+use jobspec::{Config, Group, Job, JobType, Resources, Restart, RestartMode, Scope, Spanned, Task};
 
 use crate::allocation::Allocation;
 
@@ -35,6 +35,7 @@ pub(crate) fn task() -> Task {
         user: None,
         config: Config::default(),
         env: BTreeMap::new(),
+        env_references: BTreeMap::new(),
         meta: BTreeMap::new(),
         resources: Resources {
             cpu: 100,
@@ -56,6 +57,16 @@ pub(crate) fn restart() -> Restart {
     }
 }
 
+fn node() -> Scope {
+    let map = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+    Scope {
+        env: BTreeMap::new(),
+        attr: map("kernel.name", "linux"),
+        node: map("class", "small"),
+        meta: map("rack", "7"),
+    }
+}
+
 pub(crate) fn allocation() -> Allocation {
     let id = "0af996ed-0000-4000-8000-000000000001";
     Allocation {
@@ -69,6 +80,7 @@ pub(crate) fn allocation() -> Allocation {
         stderr: "/run/encamp/0af996ed/stderr.fifo".into(),
         host_env: BTreeMap::from([("LANG".to_owned(), "de_AT.UTF-8".to_owned())]),
         node_name: "host".to_owned(),
+        node: node(),
         compute: Compute {
             total_mhz: 6000,
             cores: 2,

@@ -39,6 +39,13 @@ codes! {
     WRONG_TYPE = "E1105" "Incorrect attribute value type";
     NUL_IN_STRING = "E1106" "Invalid character";
     INVALID_OBJECT_KEY = "E1107" "Invalid object key";
+    UNKNOWN_VARIABLE = "E1108" "Unknown variable";
+    UNSUPPORTED_ATTRIBUTE = "E1109" "Unsupported attribute";
+    INVALID_INDEX = "E1110" "Invalid index";
+    INVALID_TEMPLATE_VALUE = "E1111" "Invalid template interpolation value";
+    NOT_ITERABLE = "E1112" "Iteration over non-iterable value";
+    RESULT_TOO_LARGE = "E1113" "Result too large";
+    INVALID_TEMPLATE = "E1114" "Invalid template";
 
     UNSUPPORTED_ARGUMENT = "E1201" "Unsupported argument";
     UNSUPPORTED_BLOCK = "E1202" "Unsupported block type";

@@ -68,6 +68,20 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
     }
 }
 
+/// How much work a copy of a value is.
+pub(crate) fn weight(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len() + 1,
+        Value::List(items) => items.iter().map(weight).sum::<usize>() + 1,
+        Value::Object(items) => items
+            .iter()
+            .map(|(key, item)| key.len() + weight(item))
+            .sum::<usize>()
+            .saturating_add(1),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
+}
+
 /// Decimal digits with an optional sign, fraction and exponent; none of the names that Rust knows (`inf`).
 fn spells_number(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit())

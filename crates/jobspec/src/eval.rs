@@ -2,14 +2,15 @@
 //!
 //! Everything is evaluated, also beside a mistake, so that all mistakes of an expression come to light at once.
 
-use hcl_edit::expr::{Expression, Object, ObjectKey, Traversal, TraversalOperator};
-use hcl_edit::template::{Directive, Element, HeredocTemplate};
+use hcl_edit::expr::{Expression, Object, ObjectKey};
+use hcl_edit::template::{Element, HeredocTemplate};
 
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::report::{Report, Reported};
 use crate::syntax::MULTI_LINE_DETAIL;
-use crate::{Span, Value, convert, heredoc, operators};
+use crate::template::{self, Trim};
+use crate::{Span, Value, convert, heredoc, operators, traversal};
 
 /// The place of anything that the parser made.
 pub(crate) fn span(of: &impl hcl_edit::Span) -> Span {
@@ -18,13 +19,14 @@ pub(crate) fn span(of: &impl hcl_edit::Span) -> Span {
 
 /// Evaluates an expression.
 pub(crate) fn evaluate(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
+    report.spend(1, &span(expr))?;
     match expr {
         Expression::Null(_) => Ok(Value::Null),
         Expression::Bool(bool) => Ok(Value::Bool(**bool)),
         Expression::Number(_) => number(&span(expr), report),
         Expression::String(text) => string(text, &span(expr), report),
         Expression::HeredocTemplate(heredoc) => heredoc_text(heredoc, &span(expr), report),
-        Expression::StringTemplate(template) => Err(elements(template.iter(), report)),
+        Expression::StringTemplate(text) => template::quoted(text, &span(expr), report),
         Expression::Array(array) => {
             let items: Vec<_> = array.iter().map(|item| evaluate(item, report)).collect();
             items.into_iter().collect::<Result<_, _>>().map(Value::List)
@@ -34,10 +36,14 @@ pub(crate) fn evaluate(expr: &Expression, report: &mut Report<'_>) -> Result<Val
         Expression::UnaryOp(operation) => operators::unary(operation, report),
         Expression::BinaryOp(operation) => operators::binary(operation, report),
         Expression::Conditional(conditional) => operators::conditional(conditional, report),
-        Expression::Variable(_)
-        | Expression::Traversal(_)
-        | Expression::FuncCall(_)
-        | Expression::ForExpr(_) => Err(unsupported(expr, report)),
+        Expression::Variable(_) => traversal::variable(expr, report),
+        Expression::Traversal(steps) => traversal::traversal(steps, expr, report),
+        Expression::FuncCall(call) => {
+            let name = call.name.name.as_str();
+            let detail = format!("The function \"{name}\" is not supported yet.");
+            Err(report.error(NOT_SUPPORTED_YET, span(expr), detail))
+        }
+        Expression::ForExpr(_) => Err(later("for expression", expr, report)),
     }
 }
 
@@ -62,11 +68,16 @@ fn string(text: &str, span: &Span, report: &mut Report<'_>) -> Result<Value, Rep
     if report.source(span).contains('\n') {
         return Err(report.error(MULTI_LINE_STRING, span.clone(), MULTI_LINE_DETAIL));
     }
+    report.spend(text.len(), span)?;
     without_nul(text.to_owned(), span, report)
 }
 
 /// No path, argument, name or variable can hold a NUL: it would end there.
-fn without_nul(text: String, span: &Span, report: &mut Report<'_>) -> Result<Value, Reported> {
+pub(crate) fn without_nul(
+    text: String,
+    span: &Span,
+    report: &mut Report<'_>,
+) -> Result<Value, Reported> {
     if text.contains('\0') {
         let detail = "A string must not contain the character NUL.";
         return Err(report.error(NUL_IN_STRING, span.clone(), detail));
@@ -79,38 +90,20 @@ fn heredoc_text(
     whole: &Span,
     report: &mut Report<'_>,
 ) -> Result<Value, Reported> {
-    if !heredoc.template.iter().all(Element::is_literal) {
-        return Err(elements(heredoc.template.iter(), report));
-    }
-    let raw = report.source(&span(&heredoc.template));
+    let place = span(&heredoc.template);
+    let raw = report.source(&place);
+    report.spend(raw.len(), whole)?;
     let indented = report.source(whole).starts_with("<<-");
-    without_nul(heredoc::value(raw, indented), whole, report)
-}
-
-/// Reports each interpolation and each directive of a template.
-fn elements<'a>(elements: impl Iterator<Item = &'a Element>, report: &mut Report<'_>) -> Reported {
-    for element in elements {
-        let span = span(element);
-        let what = match element {
-            Element::Literal(_) => continue,
-            Element::Interpolation(_) => {
-                format!("The interpolation {}", shown(report.source(&span)))
-            }
-            Element::Directive(directive) => {
-                let name = match **directive {
-                    Directive::If(_) => "if",
-                    Directive::For(_) => "for",
-                };
-                format!("The template directive %{{ {name} … }}")
-            }
-        };
-        report.error(
-            NOT_SUPPORTED_YET,
-            span,
-            format!("{what} is not supported yet."),
-        );
+    if heredoc.template.iter().all(Element::is_literal) {
+        return without_nul(heredoc::value(raw, indented), whole, report);
     }
-    Reported
+    let lines = heredoc::Dedented::of(raw, indented);
+    let written = |offset| place.start + lines.written(offset);
+    report.on(
+        &lines.text,
+        |of| written(of.start)..written(of.end),
+        |report| template::bare(&lines.text, Trim::Line, report),
+    )
 }
 
 fn object(items: &Object, report: &mut Report<'_>) -> Result<Value, Reported> {
@@ -157,39 +150,13 @@ fn object_key(key: &ObjectKey, report: &mut Report<'_>) -> Result<String, Report
 }
 
 /// Reports an expression that waits for variables and functions.
-fn unsupported(expr: &Expression, report: &mut Report<'_>) -> Reported {
+pub(crate) fn later(what: &str, expr: &Expression, report: &mut Report<'_>) -> Reported {
     let span = span(expr);
-    let written = shown(report.source(&span));
-    let what = match expr {
-        Expression::FuncCall(call) => format!("The function \"{}\"", call.name.name.as_str()),
-        Expression::ForExpr(_) => format!("The for expression {written}"),
-        Expression::Traversal(traversal) if has_splat(traversal) => {
-            format!("The splat expression {written}")
-        }
-        Expression::Traversal(traversal) if !traversal.expr.is_variable() => {
-            format!("The expression {written}")
-        }
-        _ => format!("The reference {written}"),
-    };
-    let mut detail = format!("{what} is not supported yet.");
-    let mut fix = None;
-    if let Expression::Variable(name) = expr {
-        detail += " If it is text, write it in quotes.";
-        fix = Some(format!("\"{}\"", name.as_str()));
-    }
-    let mut diagnostic = Diagnostic::new(NOT_SUPPORTED_YET, span, detail);
-    diagnostic.fix = fix;
-    report.add(diagnostic)
-}
-
-fn has_splat(traversal: &Traversal) -> bool {
-    let splat = |operator: &TraversalOperator| {
-        matches!(
-            operator,
-            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_)
-        )
-    };
-    traversal.operators.iter().any(|operator| splat(operator))
+    let detail = format!(
+        "The {what} {} is not supported yet.",
+        shown(report.source(&span))
+    );
+    report.error(NOT_SUPPORTED_YET, span, detail)
 }
 
 /// An expression as it is shown in a message: one short line.

@@ -1,4 +1,4 @@
-//! The text of a heredoc without interpolations.
+//! The text of a heredoc.
 //!
 //! It is read from the file again, not from the tree: the parser has taken away the indentation by another rule than
 //! HCL's own, and with it the line endings.
@@ -10,6 +10,44 @@ pub(crate) fn value(raw: &str, indented: bool) -> String {
         dedent(&mut lines);
     }
     unescape(&lines.concat())
+}
+
+/// A heredoc's text with the indentation of `<<-` taken away, and the way back from it to the text as it was written.
+#[derive(Debug)]
+pub(crate) struct Dedented {
+    pub(crate) text: String,
+    /// Where each line starts: in this text, and in the one that was written.
+    lines: Vec<(usize, usize)>,
+}
+
+impl Dedented {
+    pub(crate) fn of(raw: &str, indented: bool) -> Self {
+        let mut lines: Vec<&str> = raw.split_inclusive('\n').collect();
+        let lengths: Vec<usize> = lines.iter().map(|line| line.len()).collect();
+        if indented {
+            dedent(&mut lines);
+        }
+        let (mut start, mut end) = (0, 0);
+        let mut starts = Vec::with_capacity(lines.len());
+        for (line, length) in lines.iter().zip(lengths) {
+            end += length;
+            starts.push((start, end - line.len()));
+            start += line.len();
+        }
+        Dedented {
+            text: lines.concat(),
+            lines: starts,
+        }
+    }
+
+    /// Where something of this text stands in the one that was written.
+    pub(crate) fn written(&self, offset: usize) -> usize {
+        let line = self.lines.partition_point(|(start, _)| *start <= offset);
+        match line.checked_sub(1).and_then(|line| self.lines.get(line)) {
+            Some((start, written)) => written + (offset - start),
+            None => offset,
+        }
+    }
 }
 
 /// Takes away the leading space that all lines have in common. Blank lines neither count nor change.
@@ -38,7 +76,7 @@ fn unescape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::value;
+    use super::{Dedented, value};
 
     #[test]
     fn plain_heredocs_are_kept_as_they_are() {
@@ -63,6 +101,19 @@ mod tests {
     #[test]
     fn dedented_lines_keep_their_ending() {
         assert_eq!(value("  a\r\n  b\r\n", true), "a\r\nb\r\n");
+    }
+
+    #[test]
+    fn places_are_found_again_in_what_was_written() {
+        let raw = "    a${x}\r\n\n      ${y}\n";
+        let dedented = Dedented::of(raw, true);
+        assert_eq!(dedented.text, "a${x}\r\n\n  ${y}\n");
+        for name in ["a", "${x}", "${y}"] {
+            let place = dedented.text.find(name).unwrap_or_default();
+            assert_eq!(Some(dedented.written(place)), raw.find(name), "{name}");
+        }
+        assert_eq!(dedented.written(dedented.text.len()), raw.len());
+        assert_eq!(Dedented::of("", true).written(0), 0);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The author's intentions, with positions in the file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -75,6 +75,9 @@ pub struct Task {
     pub config: Config,
     /// `env`.
     pub env: BTreeMap<String, String>,
+    /// The names that each value of `env` refers to; a name that was written with `$${` is not one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub env_references: BTreeMap<String, BTreeSet<String>>,
     /// Meta of job, group and task merged.
     pub meta: BTreeMap<String, String>,
     /// `resources`.
@@ -103,8 +106,20 @@ pub struct Attribute {
     pub name_span: Span,
     /// Where its value is.
     pub value_span: Span,
-    /// The value.
+    /// The value, which may hold templates for [`evaluate`](crate::evaluate).
     pub value: Value,
+    /// Where the templates of the value were written, in the order in which they are met.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub origins: Vec<Origin>,
+}
+
+/// Where a text was written, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Its place.
+    pub span: Span,
+    /// What stands there.
+    pub text: String,
 }
 
 /// An evaluated HCL value.

@@ -3,7 +3,8 @@
 //! # Order
 //! `syntax` (text to tree) → `fields` (known names only) → `eval` (expressions to values) → `decode` (Nomad's
 //! defaults and checks). Each says what it finds wrong to one `report`, so that all mistakes come out together; only a
-//! file that is not HCL at all ends with its first.
+//! file that is not HCL at all ends with its first. A name that nothing in the file defines stays as `${name}`; in
+//! `config` such names are looked up by [`evaluate`], once the task's environment is known.
 //!
 //! # Does not
 //! know Linux: what a value does to a process is nobody's business here.
@@ -20,18 +21,26 @@ mod eval;
 mod fields;
 mod heredoc;
 mod job;
+mod names;
 mod operators;
 mod outline;
+mod refusal;
 mod report;
+mod runtime;
 mod schema;
+mod scope;
 mod shell;
 mod suggest;
 mod syntax;
+mod template;
+mod traversal;
 mod typed;
 
 pub use codes::{CODES, Code};
 pub use diagnostic::{Diagnostic, OneLine};
 pub use job::*;
+pub use runtime::evaluate;
+pub use scope::Scope;
 
 /// Parses and checks one job file. `file` is its name in messages.
 ///

@@ -122,7 +122,8 @@ fn number(expr: &Expression, report: &mut Report<'_>) -> Result<f64, Reported> {
     operand(expr, convert::to_number, "number", report)
 }
 
-fn bool(expr: &Expression, report: &mut Report<'_>) -> Result<bool, Reported> {
+/// Evaluates an expression that has to be a bool.
+pub(crate) fn bool(expr: &Expression, report: &mut Report<'_>) -> Result<bool, Reported> {
     operand(expr, convert::to_bool, "bool", report)
 }
 

@@ -1,7 +1,8 @@
 //! Everything that was found wrong so far, and in which block we are.
 
-use crate::codes::Code;
+use crate::codes::{Code, RESULT_TOO_LARGE};
 use crate::diagnostic::{Diagnostic, place, printable};
+use crate::names::{Names, Spent};
 use crate::{Span, Spanned};
 
 /// Proof that a mistake has been reported; there is nothing left to say.
@@ -13,6 +14,8 @@ pub(crate) struct Report<'a> {
     text: &'a str,
     blocks: Vec<String>,
     found: Vec<Diagnostic>,
+    /// What names mean here.
+    pub(crate) names: Names,
 }
 
 impl<'a> Report<'a> {
@@ -22,6 +25,45 @@ impl<'a> Report<'a> {
             text,
             blocks: Vec::new(),
             found: Vec::new(),
+            names: Names::default(),
+        }
+    }
+
+    /// The same with names that are known.
+    pub(crate) fn with(names: Names, text: &'a str) -> Self {
+        Self {
+            names,
+            ..Self::new("", text)
+        }
+    }
+
+    /// Runs `read` on a text that was made from the file's; `place` says where something of it stands in the file.
+    pub(crate) fn on<T>(
+        &mut self,
+        text: &str,
+        place: impl Fn(&Span) -> Span,
+        read: impl FnOnce(&mut Report<'_>) -> T,
+    ) -> T {
+        let mut inner = Report::with(std::mem::take(&mut self.names), text);
+        let result = read(&mut inner);
+        self.names = std::mem::take(&mut inner.names);
+        for mut diagnostic in inner.found {
+            diagnostic.span = place(&diagnostic.span);
+            self.add(diagnostic);
+        }
+        result
+    }
+
+    /// Takes note of work done; a template may multiply what is written in the file, but not without end.
+    pub(crate) fn spend(&mut self, steps: usize, span: &Span) -> Result<(), Reported> {
+        match self.names.spend(steps) {
+            Spent::Within => Ok(()),
+            Spent::Over => Err(Reported),
+            Spent::JustOver => {
+                let detail =
+                    "The values of a job file may take 16 MiB and 16 million steps at most.";
+                Err(self.error(RESULT_TOO_LARGE, span.clone(), detail))
+            }
         }
     }
 

@@ -54,9 +54,11 @@ pub(crate) fn directive(text: &str, given_up: Span) -> Option<Diagnostic> {
     Some(Diagnostic::new(INVALID_SYNTAX, start..end, detail).fix(format!("%{written}")))
 }
 
-fn last_opening(text: &str, marker: &str) -> Option<usize> {
+/// Finds the last `${` or `%{` that is none of an escape.
+pub(crate) fn last_opening(text: &str, marker: &str) -> Option<usize> {
     let mut openings = text.rmatch_indices(marker).map(|(found, _)| found);
-    openings.find(|&found| !escaped(&text[..found], '$'))
+    let doubled = if marker == "%{" { '%' } else { '$' };
+    openings.find(|&found| !escaped(&text[..found], doubled))
 }
 
 fn escaped(before: &str, doubled: char) -> bool {
@@ -64,7 +66,7 @@ fn escaped(before: &str, doubled: char) -> bool {
 }
 
 /// Whether what follows `${` is a parameter expansion that no expression of HCL looks like.
-fn is_expansion(inner: &str) -> bool {
+pub(crate) fn is_expansion(inner: &str) -> bool {
     if inner.starts_with(['#', '!', '@', '*', '?', '$']) {
         return true;
     }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use jobspec::parse;
+use jobspec::{Diagnostic, Scope, evaluate, parse};
 
 fn job_files() -> Vec<String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -25,11 +25,25 @@ fn job_files() -> Vec<String> {
         .collect()
 }
 
-/// Parses, and follows every place that is given.
+/// Parses, evaluates what could be parsed, and follows every place that is given.
 fn read(text: &str) {
-    let Err(mistakes) = parse("job.hcl", text) else {
-        return;
+    let scope = Scope {
+        env: [("FOO".to_owned(), "foo".to_owned())].into(),
+        ..Scope::default()
     };
+    match parse("job.hcl", text) {
+        Ok(job) => {
+            for task in job.groups.iter().flat_map(|group| &group.tasks) {
+                if let Err(mistakes) = evaluate(&task.config, &scope) {
+                    follow(text, mistakes);
+                }
+            }
+        }
+        Err(mistakes) => follow(text, mistakes),
+    }
+}
+
+fn follow(text: &str, mistakes: Vec<Diagnostic>) {
     assert!(!mistakes.is_empty(), "refused without a reason: {text:?}");
     for mistake in mistakes {
         assert!(
@@ -81,6 +95,60 @@ fn any_bit_may_flip() {
             if let Ok(text) = String::from_utf8(bytes) {
                 read(&text);
             }
+        }
+    }
+}
+
+/// Pieces of templates, put together at random: what comes out of the first evaluation can be anything.
+#[test]
+fn any_text_may_be_a_template() {
+    const PIECES: [&str; 27] = [
+        "$${",
+        "%%{",
+        "}",
+        "~",
+        "if ",
+        "else",
+        "endif",
+        "for x in ",
+        "endfor",
+        "FOO",
+        "x",
+        "[",
+        "]",
+        ".",
+        "(",
+        ")",
+        ",",
+        "1",
+        "+",
+        "?",
+        ":",
+        " ",
+        "$",
+        "%",
+        "é",
+        "\\\"",
+        "\\n",
+    ];
+    // A linear congruential generator: the same texts each time.
+    let mut state: u64 = 1;
+    let mut next = |below: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..20_000 {
+        let count = next(12);
+        let mut template: String = (0..count).map(|_| PIECES[next(PIECES.len())]).collect();
+        if next(2) == 0 {
+            template = format!("$${{{template}}}");
+        }
+        for template in [template.replace("$${", "${").replace("%%{", "%{"), template] {
+            read(&format!(
+                "job \"a\" {{\ntask \"b\" {{\ndriver = \"exec\"\nconfig {{\nv = \"{template}\"\n}}\n}}\n}}\n"
+            ));
         }
     }
 }

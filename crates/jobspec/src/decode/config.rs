@@ -1,4 +1,4 @@
-//! `config`: evaluated, and otherwise left to the driver.
+//! `config`: evaluated as far as the file goes, and otherwise left to the driver.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,12 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Attribute as Argument, Block, Body, Structure};
 
+use super::maps::is_named;
 use super::no_labels;
 use crate::codes::*;
 use crate::eval::{evaluate, span};
 use crate::fields::{duplicate, header, title};
 use crate::report::{Report, Reported};
-use crate::{Attribute, Config, Span, Value};
+use crate::template::is_template;
+use crate::{Attribute, Config, Origin, Span, Value};
 
 type Attributes = BTreeMap<String, Attribute>;
 
@@ -55,7 +57,7 @@ fn attributes(body: &Body, report: &mut Report<'_>) -> Result<Attributes, Report
                 Ok(())
             }
             Entry::Occupied(mut taken) if again => {
-                append(&mut taken.get_mut().value, attribute.value);
+                append(taken.get_mut(), attribute);
                 Ok(())
             }
             Entry::Occupied(taken) => {
@@ -71,19 +73,22 @@ fn attributes(body: &Body, report: &mut Report<'_>) -> Result<Attributes, Report
     result.map(|()| attributes)
 }
 
-fn append(blocks: &mut Value, more: Value) {
-    if let (Value::List(blocks), Value::List(more)) = (blocks, more) {
+fn append(blocks: &mut Attribute, more: Attribute) {
+    if let (Value::List(blocks), Value::List(more)) = (&mut blocks.value, more.value) {
         blocks.extend(more);
     }
+    blocks.origins.extend(more.origins);
 }
 
 fn of_argument(argument: &Argument, report: &mut Report<'_>) -> Result<Attribute, Reported> {
     let value = evaluate(&argument.value, report)?;
-    once_more(&argument.value, &value, report)?;
+    let mut found = Vec::new();
+    origins(&argument.value, &value, report, &mut found);
     Ok(Attribute {
         name_span: span(&argument.key),
         value_span: span(&argument.value),
         value,
+        origins: found,
     })
 }
 
@@ -98,44 +103,50 @@ fn of_block(block: &Block, report: &mut Report<'_>) -> Result<Attribute, Reporte
         return Err(report.error(NOT_SUPPORTED_YET, span(&block.ident), detail));
     }
     let inner = report.inside(title(block), |report| attributes(&block.body, report))?;
-    let object = inner
-        .into_iter()
-        .map(|(name, attribute)| (name, attribute.value));
+    let mut origins = Vec::new();
+    let mut object = BTreeMap::new();
+    for (name, attribute) in inner {
+        origins.extend(attribute.origins);
+        object.insert(name, attribute.value);
+    }
     Ok(Attribute {
         name_span: span(&block.ident),
         value_span: span(block),
-        value: Value::List(vec![Value::Object(object.collect())]),
+        value: Value::List(vec![Value::Object(object)]),
+        origins,
     })
 }
 
-/// Nomad evaluates the strings of `config` a second time, when the task's environment is known. A string with
-/// something left to evaluate would reach the task as it is, which on a cluster it would not.
-fn once_more(expr: &Expression, value: &Value, report: &mut Report<'_>) -> Result<(), Reported> {
+/// Says where the templates of a value were written, in the order in which [`crate::evaluate`] meets them.
+fn origins(expr: &Expression, value: &Value, report: &Report<'_>, found: &mut Vec<Origin>) {
     match (expr, value) {
-        (Expression::Parenthesis(inner), _) => once_more(inner.inner(), value, report),
-        (Expression::Array(items), Value::List(values)) => {
-            let pairs = items.iter().zip(values);
-            let results: Vec<_> = pairs
-                .map(|(item, value)| once_more(item, value, report))
-                .collect();
-            results.into_iter().collect()
+        (Expression::Parenthesis(inner), _) => origins(inner.inner(), value, report, found),
+        (Expression::Array(exprs), Value::List(items)) => {
+            for (expr, item) in exprs.iter().zip(items) {
+                origins(expr, item, report, found);
+            }
         }
-        _ if is_template(value) => {
-            let detail = "Nomad evaluates config a second time, where the task's environment is known; \
-                          a literal ${ or %{ in it is not supported yet.";
-            Err(report.error(NOT_SUPPORTED_YET, span(expr), detail))
+        (Expression::Object(exprs), Value::Object(items)) => {
+            for (key, item) in items {
+                let written = exprs.iter().find(|(name, _)| is_named(name, key));
+                let expr = written.map_or(expr, |(_, written)| written.expr());
+                origins(expr, &Value::String(key.clone()), report, found);
+                origins(expr, item, report, found);
+            }
         }
-        _ => Ok(()),
-    }
-}
-
-fn is_template(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains("${") || text.contains("%{"),
-        Value::List(items) => items.iter().any(is_template),
-        Value::Object(items) => items
+        (_, Value::List(items)) => items
             .iter()
-            .any(|(key, item)| key.contains("${") || is_template(item)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+            .for_each(|item| origins(expr, item, report, found)),
+        (_, Value::Object(items)) => {
+            for (key, item) in items {
+                origins(expr, &Value::String(key.clone()), report, found);
+                origins(expr, item, report, found);
+            }
+        }
+        (_, Value::String(text)) if is_template(text) => found.push(Origin {
+            span: span(expr),
+            text: report.source(&span(expr)).to_owned(),
+        }),
+        _ => {}
     }
 }

@@ -129,10 +129,14 @@ fn places(expr: &Expression, name: &str) -> (Span, Span) {
     let Expression::Object(items) = expr else {
         return whole();
     };
-    let is_named = |key: &ObjectKey| match key {
+    let item = items.iter().find(|(key, _)| is_named(key, name));
+    item.map_or_else(whole, |(key, value)| (span(key), span(value.expr())))
+}
+
+/// Whether a key of a written map is that name.
+pub(crate) fn is_named(key: &ObjectKey, name: &str) -> bool {
+    match key {
         ObjectKey::Ident(ident) => ident.as_str() == name,
         ObjectKey::Expression(expr) => expr.as_str() == Some(name),
-    };
-    let item = items.iter().find(|(key, _)| is_named(key));
-    item.map_or_else(whole, |(key, value)| (span(key), span(value.expr())))
+    }
 }

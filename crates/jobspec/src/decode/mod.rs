@@ -4,6 +4,7 @@ mod config;
 mod group;
 mod job;
 mod maps;
+mod references;
 mod resources;
 mod restart;
 mod task;

@@ -6,7 +6,7 @@ use hcl_edit::structure::Block;
 
 use super::group::Inherited;
 use super::restart::Policy;
-use super::{config, maps, name, resources};
+use super::{config, maps, name, references, resources};
 use crate::codes::*;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
@@ -44,6 +44,7 @@ pub(crate) fn task(
         user: given(user?),
         config: config?,
         env: env?,
+        env_references: references::of_env(&fields),
         meta: meta?,
         resources: resources?,
         restart: restart?.complete(group.kind),

@@ -1,0 +1,76 @@
+//! Which names the values of `env` refer to.
+//!
+//! After the first evaluation `${X}` and `$${X}` are the same text. They are told apart here, so that a value that
+//! uses another of the same block gets it, in whatever order they stand, and one that was escaped does not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hcl_edit::expr::{Expression, ObjectKey, Traversal, TraversalOperator};
+use hcl_edit::structure::Structure;
+use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
+
+use crate::fields::Fields;
+
+type References = BTreeMap<String, BTreeSet<String>>;
+
+/// Looks at a block or a written map; another expression for a whole map refers to nothing.
+pub(crate) fn of_env(fields: &Fields<'_>) -> References {
+    let mut all = References::new();
+    let mut add = |name: &str, value: &Expression| {
+        let mut names = Names::default();
+        names.visit_expr(value);
+        if !names.0.is_empty() {
+            all.insert(name.to_owned(), names.0);
+        }
+    };
+    if let Some(block) = fields.block("env") {
+        for structure in &block.body {
+            if let Structure::Attribute(attribute) = structure {
+                add(attribute.key.as_str(), &attribute.value);
+            }
+        }
+    } else if let Some(Expression::Object(items)) =
+        fields.argument("env").map(|argument| &argument.value)
+    {
+        for (key, value) in items.iter() {
+            if let Some(name) = name_of(key) {
+                add(name, value.expr());
+            }
+        }
+    }
+    all
+}
+
+fn name_of(key: &ObjectKey) -> Option<&str> {
+    match key {
+        ObjectKey::Ident(name) => Some(name.as_str()),
+        ObjectKey::Expression(expr) => expr.as_str(),
+    }
+}
+
+#[derive(Default)]
+struct Names(BTreeSet<String>);
+
+impl Visit for Names {
+    fn visit_expr(&mut self, node: &Expression) {
+        if let Expression::Variable(name) = node {
+            self.0.insert(name.as_str().to_owned());
+        }
+        visit_expr(self, node);
+    }
+
+    /// A name with periods is written as steps from a variable.
+    fn visit_traversal(&mut self, node: &Traversal) {
+        let Expression::Variable(root) = &node.expr else {
+            return visit_traversal(self, node);
+        };
+        let mut name = root.as_str().to_owned();
+        for step in &node.operators {
+            let TraversalOperator::GetAttr(part) = &**step else {
+                return;
+            };
+            name = name + "." + part.as_str();
+        }
+        self.0.insert(name);
+    }
+}

@@ -20,7 +20,7 @@ pub(crate) fn allow(dir: &Path, rules: &[DeviceRule]) -> Result<(), Error> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let cgroup = open(dir, flags, Mode::empty()).map_err(|errno| Error::io("open", dir, errno))?;
     let program = sys::load_device_program(&assemble(rules), NAME)
-        .map_err(failed("load the device program for"))?;
+        .map_err(|error| Error::unusable(dir, &cannot_load(&error)))?;
     let old = sys::attached_device_programs(cgroup.as_fd())
         .map_err(failed("list the device programs of"))?;
     // The new one first: no moment without. The kernel takes 64.
@@ -30,6 +30,14 @@ pub(crate) fn allow(dir: &Path, rules: &[DeviceRule]) -> Result<(), Error> {
         detach_ours(cgroup.as_fd(), id).map_err(failed("detach the old device program from"))?;
     }
     Ok(())
+}
+
+/// With the way out.
+fn cannot_load(error: &std::io::Error) -> String {
+    format!(
+        "devices cannot be restricted: bpf(2) says {error}; it needs CAP_BPF and CAP_NET_ADMIN or CAP_SYS_ADMIN, a kernel with CONFIG_CGROUP_BPF, \
+         and no seccomp filter that hides it"
+    )
 }
 
 fn detach_ours(cgroup: BorrowedFd<'_>, id: u32) -> std::io::Result<()> {

@@ -495,32 +495,6 @@ impl Block {
     }
 }
 
-/// What a new process does first when it shares memory with its parent until it executes.
-pub type Entry = extern "C" fn(*mut libc::c_void) -> libc::c_int;
-
-/// clone(2) with `CLONE_VM | CLONE_VFORK`, the way posix_spawn(3) does it: no page table is copied and the caller sleeps until
-/// the child has executed or exited. Returns the pid and a pidfd.
-///
-/// # Safety
-/// `entry` runs in this very memory: it must not unwind, allocate, lock or return before it executes or exits; `arg` must be what it expects.
-pub unsafe fn spawn_vfork(
-    flags: libc::c_int,
-    entry: Entry,
-    arg: *mut libc::c_void,
-) -> io::Result<(i32, OwnedFd)> {
-    const STACK: usize = 64 * 1024;
-    let mut stack = vec![0u128; STACK / 16];
-    let mut pidfd: libc::c_int = -1;
-    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-    let top = stack.as_mut_ptr_range().end;
-    // SAFETY: the stack is 64 KiB, 16-aligned and lives until the child is done with it, because CLONE_VFORK suspends us;
-    // the caller vouches for `entry` and `arg`; the pidfd is stored where parent_tid points.
-    let pid = unsafe { libc::clone(entry, top.cast(), flags, arg, &raw mut pidfd) };
-    check(pid.into())?;
-    // SAFETY: clone succeeded with CLONE_PIDFD, so this is a new descriptor that nothing else owns.
-    Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }))
-}
-
 /// Borrows a descriptor that is known only by its number.
 ///
 /// # Safety

@@ -9,6 +9,7 @@ mod capabilities;
 mod cgroup;
 mod crash;
 mod environment;
+mod hostname;
 mod identity;
 mod landlock;
 mod leaks;

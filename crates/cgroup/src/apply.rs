@@ -1,7 +1,7 @@
 //! Writing limits, and the arithmetic between the units of v1 and v2.
 use std::path::PathBuf;
 
-use crate::{Bound, Controller, Error, Limits, Paths, Quota, Refusal, file};
+use crate::{Bound, Controller, Error, Limits, Paths, Quota, Refusal, devices, file};
 
 /// Smallest quota, smallest and largest period in microseconds (`kernel/sched/core.c`, `min_bw_quota_period_ns`;
 /// `Documentation/scheduler/sched-bwc.rst`).
@@ -23,6 +23,9 @@ pub(crate) fn apply(paths: &Paths, limits: &Limits) -> Result<Vec<Refusal>, Erro
     }
     if let Some(bound) = limits.pids_max {
         writer.must(Controller::Pids, "pids.max", &v2_text(bound))?;
+    }
+    if let Some(rules) = &limits.devices {
+        writer.refusals.extend(devices::apply(paths, rules)?);
     }
     Ok(writer.refusals)
 }

@@ -137,6 +137,7 @@ fn limits_are_written_in_v2_words() {
         cpuset_cpus: Some("1,2".into()),
         pids_max: Some(Bound::At(64)),
         oom_group: Some(true),
+        devices: None,
     };
     assert_eq!(apply(&tree.v2(), &limits).unwrap(), []);
     let written = files.map(|name| tree.text(name));
@@ -252,6 +253,7 @@ fn limits_are_written_in_v1_words() {
         cpuset_cpus: Some("0".into()),
         pids_max: Some(Bound::Unlimited),
         oom_group: Some(true),
+        devices: None,
     };
     let refused = apply(&tree.v1(), &limits).unwrap();
     assert_eq!(

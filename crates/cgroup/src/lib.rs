@@ -12,10 +12,13 @@
 //!
 //! # Does not
 //! know who uses it: no word of what runs inside, where limits come from or why.
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 mod apply;
+mod bpf;
+mod cpus;
 mod create;
+mod devices;
 mod error;
 mod file;
 mod host;
@@ -23,14 +26,19 @@ mod kill;
 mod layout;
 mod limits;
 mod mountinfo;
+mod partition;
 mod paths;
 mod procs;
 mod stats;
+mod sys;
 mod tree;
 
+pub use cpus::CpuSet;
+pub use devices::{DeviceAccess, DeviceKind, DeviceRule};
 pub use error::Error;
 pub use host::{Controller, Host, Version};
 pub use limits::{Bound, Limits, Quota, Refusal};
+pub use partition::Partition;
 pub use paths::Paths;
 pub use stats::{Cpu, Memory, Stats};
 pub use tree::{Cgroup, Entry};

@@ -1,6 +1,8 @@
 //! What is written: maxima and shares.
 use serde::{Deserialize, Serialize};
 
+use crate::DeviceRule;
+
 /// A maximum that may be absent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Bound {
@@ -37,6 +39,8 @@ pub struct Limits {
     pub pids_max: Option<Bound>,
     /// `memory.oom.group` (v2 only).
     pub oom_group: Option<bool>,
+    /// The device nodes that may be opened and made, and no others: v1 `devices.deny` and `devices.allow`; v2 a program.
+    pub devices: Option<Vec<DeviceRule>>,
 }
 
 /// A limit that this kernel has no file for, or would not take though it is no boundary.

@@ -13,6 +13,7 @@
 
 mod api;
 mod capabilities;
+mod devices;
 mod driver;
 pub mod exec;
 pub mod exec2;
@@ -23,6 +24,7 @@ mod ids;
 mod limits;
 mod lookup;
 mod lower;
+mod nodes;
 pub mod options;
 mod recover;
 mod result;

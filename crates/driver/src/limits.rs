@@ -29,6 +29,8 @@ pub(crate) fn limits(kind: Kind, resources: &Resources, compute: Compute) -> Lim
         cpuset_cpus: Some(resources.cpuset_cpus.clone()).filter(|cpus| !cpus.is_empty()),
         pids_max: Some(Bound::At(PIDS)),
         oom_group: Some(true),
+        // Which these are is told by the host: `devices`.
+        devices: None,
     }
 }
 

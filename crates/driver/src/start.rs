@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use cgroup::{Cgroup, Paths};
+use cgroup::{Cgroup, Limits, Paths};
 use rustix::fs::{Mode, OFlags};
 use sandbox::Spec;
 use shim::{Found, Launch, Lifetime, SpawnError};
@@ -14,7 +14,7 @@ use crate::api::{Driver, Kind, StartError, Task};
 use crate::handle::{Handle, Started};
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
-use crate::{exec, exec2, fingerprint, given_cgroup, limits, lower, state_dir};
+use crate::{devices, exec, exec2, fingerprint, given_cgroup, limits, lower, state_dir};
 
 /// How long what a crashed predecessor left in the cgroup may take to die.
 const EMPTYING: Duration = Duration::from_secs(10);
@@ -36,6 +36,7 @@ impl Driver {
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
         let spec = self.lower(task)?;
         self.check_host(task, &spec)?;
+        let devices = devices::rules(self.kind(), task, &spec)?;
         let state = self.claim_state(task)?;
         let given = given_cgroup::find(task)?;
         let mut undo = Undo {
@@ -51,7 +52,10 @@ impl Driver {
                 error,
             )
         })?;
-        let limits = limits::limits(self.kind(), &task.resources, self.0.place.compute);
+        let limits = Limits {
+            devices: Some(devices),
+            ..limits::limits(self.kind(), &task.resources, self.0.place.compute)
+        };
         let refused = cgroup
             .apply(&limits)
             .map_err(|error| host("limit the task's cgroup", error))?;

@@ -15,9 +15,11 @@ mod landlock;
 mod leaks;
 mod namespaces;
 mod poor_hosts;
+mod ramdisk;
 mod root;
 mod signals;
 mod stdio;
+mod systemd;
 
 use serde_json::Value;
 use suite::{Job, Need, World};

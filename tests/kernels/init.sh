@@ -1,5 +1,5 @@
 #!/usr/bin/busybox sh
-# PID 1 of a guest, twice: on the ramdisk that the kernel unpacked, where pivot_root(2) fails, and then on a tmpfs.
+# PID 1 of a guest, twice: on the ramdisk that the kernel unpacked, where pivot_root(2) fails, and then on a tmpfs; or a unit of systemd's.
 # The kernel's command line says what to do: SUITE_INIT, SUITE_ARGS. Results go to the second serial port.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root USER=root ENCAMP_TEST_PROGRAMS=/opt/encamp CARGO=cargo

@@ -31,7 +31,10 @@ const FILES: [&str; 10] = [
     "/etc/services",
 ];
 
-/// systemd and what its unit calls.
+/// The unit that runs the suite.
+const UNIT: &str = "suite.service";
+
+/// systemd and what tells it to reload.
 const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/usr/bin/systemctl"];
 
 /// Makes the image of a guest and says where it is.
@@ -97,13 +100,10 @@ fn systemd(store: &Store, tree: &Tree) -> Result<()> {
     for path in SYSTEMD {
         tree.program(Path::new(path), path)?;
     }
-    for name in ["suite.service", "systemd.sh"] {
-        tree.copy(
-            &store.sources().join(name),
-            &format!("/etc/systemd/system/{name}"),
-        )?;
-    }
-    Ok(())
+    tree.copy(
+        &store.sources().join(UNIT),
+        &format!("/etc/systemd/system/{UNIT}"),
+    )
 }
 
 /// Not compressed: to unpack it would take the guest longer than to be handed it.

@@ -71,6 +71,9 @@ fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
             reason: fingerprint.description,
         });
     }
+    driver
+        .check_calls()
+        .map_err(|error| plan.start_failed(error))?;
     plan.check(&driver, &allocation)
 }
 

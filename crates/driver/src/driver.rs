@@ -111,6 +111,14 @@ impl Driver {
         fingerprint::fingerprint(&self.0.operator)
     }
 
+    /// Whether this host has every system call that a start needs. No side effects; a start looks by itself, but a client makes directories before.
+    ///
+    /// # Errors
+    /// [`StartError::Host`] with the name of the first that is missing.
+    pub fn check_calls(&self) -> Result<(), StartError> {
+        sandbox::required::check().map_err(|error| crate::start::host("start a task", error))
+    }
+
     /// The user that a task runs as: Nomad's defaults for an empty name, and the operator's denials.
     ///
     /// # Errors

@@ -21,19 +21,30 @@ const ALIVE: u8 = 1;
 /// Set in the index when the step was the exec itself: then the command is at fault, not the sandbox.
 pub(crate) const EXEC: u32 = 1 << 31;
 
-/// Clones; in the child `body` runs and the process ends when it returns.
+/// Clones; in the child `body` runs and the process ends when it returns. Without clone3(2) by clone(2), if no cgroup is asked for.
 ///
 /// The caller is single-threaded (the supervisor's image has no threads), so the child's copy of it is whole.
 #[allow(unsafe_code, reason = "the one place that clones")]
 pub(crate) fn clone(args: CloneArgs, body: impl FnOnce()) -> io::Result<(i32, OwnedFd)> {
     // SAFETY: the child runs only `body`, which is made of steps, and never returns into the caller's code.
-    match unsafe { sys::clone3(args) }? {
+    let mut cloned = unsafe { sys::clone3(args) };
+    if cloned.as_ref().is_err_and(is_hidden) && args.cgroup.is_none() {
+        // SAFETY: as above.
+        cloned = unsafe { sys::clone(args.flags) };
+    }
+    match cloned? {
         Cloned::Parent(pid, pidfd) => Ok((pid, pidfd)),
         Cloned::Child => {
             body();
             sys::exit_now(127)
         }
     }
+}
+
+/// Whether clone3(2) is not to be had here: filters that cannot look into its argument answer ENOSYS, or EPERM as Docker's did before 20.10.10. Where
+/// EPERM is meant, clone(2) says it again.
+pub(crate) fn is_hidden(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM))
 }
 
 /// A child's first act. A cgroup is one that it was not cloned into and has to move to.

@@ -14,7 +14,7 @@ use crate::view::{Found, View, path_of};
 /// None is there; it has no execute permission and cannot be given any.
 pub(crate) fn find(executable: &Executable, view: &View) -> Result<PathBuf, Error> {
     for candidate in &executable.candidates {
-        let Ok(found) = view.resolve(&candidate.target) else {
+        let Some(found) = view.find(&candidate.target)? else {
             continue;
         };
         if !found.is(FileType::RegularFile) {

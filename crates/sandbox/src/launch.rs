@@ -77,8 +77,10 @@ impl Failure {
         io::Error::from_raw_os_error(libc::ESRCH).into()
     }
 
-    fn is_stillborn(&self) -> bool {
-        self.step.is_none() && self.source.raw_os_error() == Some(libc::ESRCH)
+    /// It was the birth in the cgroup that failed, or may have been.
+    fn may_move(&self) -> bool {
+        let is_stillborn = self.source.raw_os_error() == Some(libc::ESRCH);
+        self.step.is_none() && (is_stillborn || child::is_hidden(&self.source))
     }
 
     /// The index for a report.
@@ -142,7 +144,8 @@ pub fn launch(program: &Program) -> Result<Process, Failure> {
     match attempt(program, Entrance::Born) {
         // Kernels that guard cgroup.kill against forks (6.14, and stable ones) compare with the wrong cgroup when they clone into one:
         // where cgroup.kill has ever been used, whoever is born is killed.
-        Err(failure) if failure.is_stillborn() && program.cgroup.is_some() => {
+        // Without clone3 nobody is born in a cgroup at all.
+        Err(failure) if failure.may_move() && program.cgroup.is_some() => {
             attempt(program, Entrance::Moves)
         }
         other => other,

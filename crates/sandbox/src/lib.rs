@@ -21,7 +21,7 @@ mod mounts;
 mod order;
 mod prepare;
 mod program;
-mod required;
+pub mod required;
 pub mod spec;
 mod stdio;
 pub mod step;

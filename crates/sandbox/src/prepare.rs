@@ -143,7 +143,7 @@ impl Preparation {
                 mounts::tmpfs(*size_bytes, *mode, flags)
             }),
             Source::Cover => {
-                if tree.view.resolve(&mount.target).is_err() {
+                if tree.view.find(&mount.target)?.is_none() {
                     return Ok(vec![]);
                 }
                 let closed = MountFlags {

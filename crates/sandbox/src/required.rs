@@ -19,7 +19,10 @@ const REQUIRED: [Call; 8] = [
 ];
 
 /// Finds the calls that are missing; asked of the kernel once.
-pub(crate) fn check() -> Result<(), Error> {
+///
+/// # Errors
+/// [`Error::NoCalls`].
+pub fn check() -> Result<(), Error> {
     static MISSING: OnceLock<Vec<Call>> = OnceLock::new();
     let missing = MISSING.get_or_init(|| {
         let mut calls = REQUIRED.to_vec();

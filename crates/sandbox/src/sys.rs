@@ -82,6 +82,28 @@ pub unsafe fn clone3(args: CloneArgs) -> io::Result<Cloned> {
     Ok(Cloned::Parent(pid as i32, pidfd))
 }
 
+/// clone(2) like [`clone3`], on a kernel without that or behind a filter that hides it. There is no way into a cgroup.
+///
+/// # Safety
+/// As [`clone3`].
+///
+/// # Errors
+/// Those of clone(2).
+pub unsafe fn clone(flags: u64) -> io::Result<Cloned> {
+    let mut pidfd: libc::c_int = -1;
+    let flags = flags | libc::CLONE_PIDFD as u64 | libc::SIGCHLD as u64;
+    // SAFETY: stack 0 means the child continues on a copy of this stack; the pidfd is stored where the third argument, parent_tid on every
+    // architecture, points; the two that architectures order differently are both 0.
+    let pid =
+        check(unsafe { libc::syscall(libc::SYS_clone, flags, 0usize, &raw mut pidfd, 0, 0) })?;
+    if pid == 0 {
+        return Ok(Cloned::Child);
+    }
+    // SAFETY: clone succeeded with CLONE_PIDFD, so the kernel stored a new descriptor that nothing else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok(Cloned::Parent(pid as i32, pidfd))
+}
+
 /// close_range(2) from `first` to the end with `CLOSE_RANGE_CLOEXEC`: they go away at exec, the error pipe among them.
 pub fn close_on_exec_from(first: RawFd) -> io::Result<()> {
     close_range(first, RawFd::MAX, libc::CLOSE_RANGE_CLOEXEC)
@@ -461,32 +483,6 @@ impl Block {
         };
         io::Error::last_os_error()
     }
-}
-
-/// What a new process does first when it shares memory with its parent until it executes.
-pub type Entry = extern "C" fn(*mut libc::c_void) -> libc::c_int;
-
-/// clone(2) with `CLONE_VM | CLONE_VFORK`, the way posix_spawn(3) does it: no page table is copied and the caller sleeps until
-/// the child has executed or exited. Returns the pid and a pidfd.
-///
-/// # Safety
-/// `entry` runs in this very memory: it must not unwind, allocate, lock or return before it executes or exits; `arg` must be what it expects.
-pub unsafe fn spawn_vfork(
-    flags: libc::c_int,
-    entry: Entry,
-    arg: *mut libc::c_void,
-) -> io::Result<(i32, OwnedFd)> {
-    const STACK: usize = 64 * 1024;
-    let mut stack = vec![0u128; STACK / 16];
-    let mut pidfd: libc::c_int = -1;
-    let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-    let top = stack.as_mut_ptr_range().end;
-    // SAFETY: the stack is 64 KiB, 16-aligned and lives until the child is done with it, because CLONE_VFORK suspends us;
-    // the caller vouches for `entry` and `arg`; the pidfd is stored where parent_tid points.
-    let pid = unsafe { libc::clone(entry, top.cast(), flags, arg, &raw mut pidfd) };
-    check(pid.into())?;
-    // SAFETY: clone succeeded with CLONE_PIDFD, so this is a new descriptor that nothing else owns.
-    Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }))
 }
 
 /// Borrows a descriptor that is known only by its number.

@@ -114,6 +114,18 @@ impl View {
         self.walk(path)
     }
 
+    /// What is there, if anything is. That it cannot be looked at for want of descriptors or memory is an error: a caller that goes on without would
+    /// leave out a cover, or make what exists.
+    pub(crate) fn find(&self, path: &Path) -> Result<Option<Found>, Error> {
+        match self.resolve(path) {
+            Ok(found) => Ok(Some(found)),
+            Err(errno @ (Errno::MFILE | Errno::NFILE | Errno::NOMEM)) => {
+                Err(Error::path("open", path, errno))
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
     fn walk(&self, path: &Path) -> Result<Found, Errno> {
         let mut rest: VecDeque<OsString> = parts(path).collect();
         let mut here = PathBuf::from("/");
@@ -199,7 +211,7 @@ impl View {
 
     /// Where a path leads, with what is missing of it made: directories 0755, the last component as `kind` says.
     pub(crate) fn make(&self, path: &Path, kind: FileType) -> Result<Found, Error> {
-        if let Ok(found) = self.resolve(path) {
+        if let Some(found) = self.find(path)? {
             return Ok(found);
         }
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {

@@ -14,7 +14,7 @@ pub(crate) use starting::start;
 mod starting {
     use std::ffi::CString;
     use std::io;
-    use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+    use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
     /// What the child of [`start`] needs; it shares memory with its parent and writes `errno` there.
     struct Start<'a> {
@@ -51,7 +51,7 @@ mod starting {
         // A handler of ours must not run in the child: it would change this memory.
         let mask = sandbox::sys::set_signal_mask(u64::MAX)?;
         // SAFETY: `enter` only makes async-signal-safe calls until it executes or exits, and `start` is what it expects.
-        let result = unsafe { sandbox::sys::spawn_vfork(flags, enter, (&raw mut start).cast()) };
+        let result = unsafe { spawn_vfork(flags, enter, (&raw mut start).cast()) };
         sandbox::sys::set_signal_mask(mask)?;
         let (_, pidfd) = result?;
         if start.errno == 0 {
@@ -59,6 +59,32 @@ mod starting {
         }
         let _ = sandbox::reap(std::os::fd::AsFd::as_fd(&pidfd));
         Err(io::Error::from_raw_os_error(start.errno))
+    }
+
+    /// What a new process does first when it shares memory with its parent until it executes.
+    type Entry = extern "C" fn(*mut libc::c_void) -> libc::c_int;
+
+    /// clone(2) with `CLONE_VM | CLONE_VFORK`, the way posix_spawn(3) does it: no page table is copied and the caller sleeps until
+    /// the child has executed or exited. Returns the pid and a pidfd.
+    ///
+    /// # Safety
+    /// `entry` runs in this very memory: it must not unwind, allocate, lock or return before it executes or exits; `arg` must be what it expects.
+    unsafe fn spawn_vfork(
+        flags: libc::c_int,
+        entry: Entry,
+        arg: *mut libc::c_void,
+    ) -> io::Result<(i32, OwnedFd)> {
+        const STACK: usize = 64 * 1024;
+        let mut stack = vec![0u128; STACK / 16];
+        let mut pidfd: libc::c_int = -1;
+        let flags = flags | libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+        let top = stack.as_mut_ptr_range().end;
+        // SAFETY: the stack is 64 KiB, 16-aligned and lives until the child is done with it, because CLONE_VFORK suspends us;
+        // the caller vouches for `entry` and `arg`; the pidfd is stored where parent_tid points.
+        let pid = unsafe { libc::clone(entry, top.cast(), flags, arg, &raw mut pidfd) };
+        check(pid)?;
+        // SAFETY: clone succeeded with CLONE_PIDFD, so this is a new descriptor that nothing else owns.
+        Ok((pid, unsafe { OwnedFd::from_raw_fd(pidfd) }))
     }
 
     extern "C" fn enter(start: *mut libc::c_void) -> libc::c_int {

@@ -102,6 +102,7 @@ fn attempt(verb: &str, arguments: &[&str]) -> Result<Result<Value>> {
         ("fork-orphans", [count, seconds]) => fork_orphans(count, seconds),
         ("orphan", [seconds]) => sleeper(seconds).map(|pid| json!({"pid": pid})),
         ("eat-memory", [megabytes]) => eat(megabytes),
+        ("threads", [most]) => Ok(threads(most)),
         ("env", [name]) => Ok(json!({"value": std::env::var(name).ok()})),
         _ => return Err(Error::new(ErrorKind::InvalidInput, "no such verb")),
     })
@@ -255,6 +256,23 @@ fn own_path() -> Result<std::path::PathBuf> {
             .map(Into::into)
             .ok_or_else(|| ErrorKind::NotFound.into())
     })
+}
+
+/// Starts threads that sleep, until it is refused or there are enough. They end with the process.
+fn threads(most: &str) -> Value {
+    const STACK: usize = 16 << 10;
+    let forever = || thread::sleep(Duration::from_secs(1000));
+    let mut made = 0;
+    let refused = loop {
+        if made == most.parse().unwrap_or(0) {
+            break None;
+        }
+        match thread::Builder::new().stack_size(STACK).spawn(forever) {
+            Ok(_) => made += 1,
+            Err(error) => break error.raw_os_error(),
+        }
+    };
+    json!({"made": made, "errno": refused})
 }
 
 /// Takes memory and touches every page of it, in steps, so that a limit is met on the way and not in one call.

@@ -7,6 +7,7 @@
 )]
 
 mod check;
+mod kernels;
 mod licences;
 mod metadata;
 mod prepush;
@@ -26,6 +27,11 @@ const VERBS: &[Verb] = &[
         "check",
         "the rules of the house: directions, words, unsafe, lengths, marks",
         check::run,
+    ),
+    (
+        "kernels",
+        "the isolation suite on other kernels, and which tests ran where [ROW[=LOG]...]",
+        kernels::run,
     ),
     (
         "licences",

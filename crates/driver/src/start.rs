@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cgroup::{Cgroup, Limits, Paths};
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use sandbox::Spec;
 use shim::{Found, Launch, Lifetime, SpawnError};
 
@@ -216,8 +217,18 @@ fn spawn_error(error: SpawnError, kind: Kind, spec: &Spec) -> StartError {
         }
         (SpawnError::NotFound(message), Kind::Exec) => StartError::NotFound(message),
         (SpawnError::NotExecutable(message), Kind::Exec) => StartError::NotExecutable(message),
+        (other, _) if is_ramdisk(&other) => host(format!("start the task ({RAMDISK})"), other),
         (other, _) => host("start the task", other),
     }
+}
+
+/// The way out where pivot_root(2) fails.
+const RAMDISK: &str = "pivot_root cannot leave a root on a ramdisk: no_pivot_root = true in the driver's configuration does without it";
+
+/// pivot_root(2), NOTES: "The rootfs (initial ramfs) cannot be pivot_root()ed"; it says EINVAL.
+fn is_ramdisk(error: &SpawnError) -> bool {
+    matches!(error, SpawnError::Step { step, source }
+        if step.starts_with("pivot_root") && source.raw_os_error() == Some(Errno::INVAL.raw_os_error()))
 }
 
 /// For ps(1): eight characters of the allocation, as Nomad shows them, and the task.

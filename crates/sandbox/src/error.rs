@@ -32,15 +32,14 @@ pub enum Error {
         /// What is wrong with it, and the way out.
         problem: String,
     },
-    /// A system call that every supported kernel has is not there.
+    /// System calls that every supported kernel has are not there.
     #[error(
-        "{name}(2) not available: the kernel is older than Linux {since}, or a seccomp filter around this program hides the call (a container's: run outside of it, or let it allow {name})"
+        "not available: {}; the kernel is older than that, or a seccomp filter around this program hides them (a container's: run outside of it, or let them through)",
+        calls.join(", ")
     )]
-    NoCall {
-        /// Its name.
-        name: &'static str,
-        /// The Linux that brought it.
-        since: &'static str,
+    NoCalls {
+        /// Each with the Linux that brought it.
+        calls: Vec<String>,
     },
     /// The kernel has no Landlock, or it is switched off.
     #[error(

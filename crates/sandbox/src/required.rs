@@ -18,21 +18,25 @@ const REQUIRED: [Call; 8] = [
     (libc::SYS_mount_setattr, "mount_setattr", "5.12"),
 ];
 
-/// Finds the first call that is missing; asked of the kernel once.
+/// Finds the calls that are missing; asked of the kernel once.
 ///
 /// # Errors
-/// [`Error::NoCall`].
+/// [`Error::NoCalls`].
 pub fn check() -> Result<(), Error> {
-    static MISSING: OnceLock<Option<Call>> = OnceLock::new();
-    let missing = || {
-        REQUIRED
-            .into_iter()
-            .find(|(number, ..)| !sys::is_there(*number))
-    };
-    match MISSING.get_or_init(missing) {
-        None => Ok(()),
-        Some((_, name, since)) => Err(Error::NoCall { name, since }),
+    static MISSING: OnceLock<Vec<Call>> = OnceLock::new();
+    let missing = MISSING.get_or_init(|| {
+        let mut calls = REQUIRED.to_vec();
+        calls.retain(|(number, ..)| !sys::is_there(*number));
+        calls
+    });
+    if missing.is_empty() {
+        return Ok(());
     }
+    let calls = missing.iter();
+    let calls = calls.map(|(_, name, since)| format!("{name}(2) (since Linux {since})"));
+    Err(Error::NoCalls {
+        calls: calls.collect(),
+    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,51 @@
+#!/usr/bin/busybox sh
+# PID 1 of a guest, twice: on the ramdisk that the kernel unpacked, where pivot_root(2) fails, and then on a tmpfs; or a unit of systemd's.
+# The kernel's command line says what to do: SUITE_INIT, SUITE_ARGS. Results go to the second serial port.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root USER=root ENCAMP_TEST_PROGRAMS=/opt/encamp CARGO=cargo
+
+# suite ARGUMENTS: standard output as it comes, standard error after it, and the exit code.
+suite() {
+    cd /tmp
+    { /opt/encamp/isolation "$@" 2>/tmp/errors; echo $? >/tmp/code; } >/dev/ttyS1
+    sed 's/^/stderr: /' /tmp/errors >/dev/ttyS1
+    echo "kernels: exit $(cat /tmp/code)" >/dev/ttyS1
+    rm -f /tmp/errors /tmp/code
+}
+
+if [ "$1" = after ]; then
+    # shellcheck disable=SC2086
+    suite $SUITE_ARGS
+    echo "kernels: done" >/dev/ttyS1
+    poweroff -f
+fi
+
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
+insmod /overlay.ko
+ip link set lo up
+hostname -F /etc/hostname
+
+[ "$SUITE_INIT" = systemd ] || suite ramdisk:: --test-threads=2
+
+mkdir /after
+mount -t tmpfs -o mode=755,size=80% tmpfs /after
+for entry in /*; do
+    case "$entry" in
+    /after | /proc | /sys | /dev) ;;
+    *) cp -a "$entry" /after/ ;;
+    esac
+done
+mkdir /after/proc /after/sys /after/dev
+if [ "$SUITE_INIT" = systemd ]; then
+    umount -l /sys/fs/cgroup
+    for entry in proc sys dev; do mount --move "/$entry" "/after/$entry"; done
+    exec switch_root /after /usr/lib/systemd/systemd --unit=suite.service
+fi
+for entry in proc sys dev; do mount --move "/$entry" "/after/$entry"; done
+exec switch_root /after /init after

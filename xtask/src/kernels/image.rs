@@ -1,0 +1,117 @@
+//! The initramfs that a guest boots: everything it will ever have.
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::packages::Kernel;
+use super::programs::{Programs, output, succeed};
+use super::rows::Init;
+use super::tree::Tree;
+use super::{Result, Store};
+
+/// Where the programs of the suite are in a guest; `init.sh` knows it too.
+const PROGRAMS: &str = "/opt/encamp";
+
+/// Programs of this machine that the tests run, on the host's side or inside of tasks. Whatever else a shell wants is busybox.
+const TOOLS: [&str; 16] = [
+    "cat", "env", "head", "ip", "ldconfig", "ls", "nsenter", "setpriv", "setsid", "sh", "sleep",
+    "true", "umount", "unshare", "id", "bash",
+];
+
+/// Files of this machine that programs look into.
+const FILES: [&str; 10] = [
+    "/etc/group",
+    "/etc/hostname",
+    "/etc/hosts",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/nsswitch.conf",
+    "/etc/passwd",
+    "/etc/protocols",
+    "/etc/resolv.conf",
+    "/etc/services",
+];
+
+/// The unit that runs the suite.
+const UNIT: &str = "suite.service";
+
+/// systemd and what tells it to reload.
+const SYSTEMD: [&str; 2] = ["/usr/lib/systemd/systemd", "/usr/bin/systemctl"];
+
+/// Makes the image of a guest and says where it is.
+pub(crate) fn make(
+    store: &Store,
+    programs: &Programs,
+    kernel: &Kernel,
+    init: Init,
+) -> Result<PathBuf> {
+    let tree = Tree::new(store.kept("tree")?)?;
+    tools(&tree)?;
+    for entry in std::fs::read_dir(&programs.directory)? {
+        let entry = entry?;
+        let inside = format!("{PROGRAMS}/{}", entry.file_name().to_string_lossy());
+        tree.program(&entry.path(), &inside)?;
+    }
+    overlay(&tree, &kernel.overlay)?;
+    tree.copy(&store.sources().join("init.sh"), "/init")?;
+    if init == Init::Systemd {
+        systemd(store, &tree)?;
+    }
+    pack(store, &tree)
+}
+
+fn tools(tree: &Tree) -> Result<()> {
+    tree.host_program("busybox")?
+        .ok_or("no busybox on this machine")?;
+    for name in TOOLS {
+        if tree.host_program(name)?.is_none() {
+            println!("xtask kernels: no {name} on this machine, so none in the guest");
+        }
+    }
+    for path in FILES.into_iter().filter(|path| Path::new(path).exists()) {
+        tree.copy(Path::new(path), path)?;
+    }
+    for applet in output(Command::new("busybox").arg("--list"))?.lines() {
+        let taken =
+            ["usr/bin", "usr/sbin"].map(|place| tree.path(&format!("{place}/{applet}")).exists());
+        if taken == [false; 2] {
+            std::os::unix::fs::symlink("busybox", tree.path(&format!("usr/bin/{applet}")))?;
+        }
+    }
+    Ok(())
+}
+
+/// Debian's kernels have overlayfs as a module, newer ones compressed.
+fn overlay(tree: &Tree, module: &Path) -> Result<()> {
+    let compressed = module
+        .extension()
+        .is_some_and(|extension| extension == "xz");
+    if !compressed {
+        return tree.copy(module, "/overlay.ko");
+    }
+    tree.copy(module, "/overlay.ko.xz")?;
+    succeed(
+        Command::new("xz")
+            .arg("-d")
+            .arg(tree.path("/overlay.ko.xz")),
+    )
+}
+
+fn systemd(store: &Store, tree: &Tree) -> Result<()> {
+    for path in SYSTEMD {
+        tree.program(Path::new(path), path)?;
+    }
+    tree.copy(
+        &store.sources().join(UNIT),
+        &format!("/etc/systemd/system/{UNIT}"),
+    )
+}
+
+/// Not compressed: to unpack it would take the guest longer than to be handed it.
+fn pack(store: &Store, tree: &Tree) -> Result<PathBuf> {
+    let image = store.kept("images")?.join("initramfs");
+    let script = "find . -mindepth 1 -print0 | cpio --null --create --format=newc --owner=0:0 --quiet > \"$0\"";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(&image);
+    succeed(shell.current_dir(&tree.root))?;
+    Ok(image)
+}

@@ -1,0 +1,155 @@
+//! Where the suite runs.
+use std::path::PathBuf;
+
+use super::Result;
+
+/// One kernel, or what is left of one.
+pub(crate) struct Row {
+    /// Its name, and its list's.
+    pub(crate) name: &'static str,
+    /// In one line.
+    pub(crate) about: &'static str,
+    pub(crate) place: Place,
+    /// Names of tests, or parts of names, with the reason why they are not run.
+    pub(crate) left_out: &'static [(&'static str, &'static str)],
+}
+
+pub(crate) enum Place {
+    /// On this kernel, through a program that takes something of it away.
+    Here(Through),
+    /// In a virtual machine.
+    Guest(Guest),
+}
+
+/// The program that runs the suite, and its arguments; nothing for the plain kernel.
+pub(crate) type Through = &'static [&'static str];
+
+pub(crate) struct Guest {
+    /// The series of Debian's kernel.
+    pub(crate) series: &'static str,
+    /// Who is PID 1 once the root is no ramdisk any more.
+    pub(crate) init: Init,
+    /// Parts of the names of the tests that are run; all without a word.
+    pub(crate) only: &'static [&'static str],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Init {
+    /// A script that runs the suite.
+    Script,
+    /// systemd, with the suite's part for it in a unit.
+    Systemd,
+}
+
+/// What software emulation has no time for.
+const TOO_LONG: &[(&str, &str)] = &[
+    (
+        "leaks::two_hundred_starts",
+        "some minutes when emulated; fifty_runs_at_once and the crashes look for leaks there too",
+    ),
+    (
+        "attacks::a_command_killed_at_any_moment",
+        "its moments are those of a start that takes a tenth of a second; emulated it takes seconds",
+    ),
+];
+
+/// Each of them is in one list, `tests/kernels/lists`.
+pub(crate) const ROWS: &[Row] = &[
+    Row {
+        name: "host",
+        about: "this machine as it is",
+        place: Place::Here(&[]),
+        left_out: &[],
+    },
+    Row {
+        name: "no-clone3",
+        about: "clone3 answers ENOSYS, as in containers with an older seccomp filter",
+        place: Place::Here(&["hide", "435", "--"]),
+        left_out: &[],
+    },
+    Row {
+        name: "no-landlock",
+        about: "landlock_* answer ENOSYS: exec runs, exec2 is refused",
+        place: Place::Here(&["hide", "444", "445", "446", "--"]),
+        left_out: &[],
+    },
+    Row {
+        name: "no-mount-calls",
+        about: "open_tree and mount_setattr answer ENOSYS: every start is refused",
+        place: Place::Here(&["hide", "428", "442", "--"]),
+        left_out: &[],
+    },
+    Row {
+        name: "oldest",
+        about: "Landlock ABI 1, and ENOSYS for every call newer than Linux 5.15",
+        place: Place::Here(&["old_kernel", "--"]),
+        left_out: &[],
+    },
+    Row {
+        name: "6.1",
+        about: "Debian's Linux 6.1 in a virtual machine: pure cgroup v2, Landlock ABI 2",
+        place: Place::Guest(Guest {
+            series: "6.1",
+            init: Init::Script,
+            only: &[],
+        }),
+        left_out: TOO_LONG,
+    },
+    Row {
+        name: "6.12",
+        about: "Debian's Linux 6.12 in a virtual machine: pure cgroup v2, Landlock ABI 6",
+        place: Place::Guest(Guest {
+            series: "6.12",
+            init: Init::Script,
+            only: &[],
+        }),
+        left_out: TOO_LONG,
+    },
+    Row {
+        name: "systemd",
+        about: "Debian's Linux 6.1 in a virtual machine, with systemd as PID 1",
+        place: Place::Guest(Guest {
+            series: "6.1",
+            init: Init::Systemd,
+            only: &["systemd::", "cgroup::"],
+        }),
+        left_out: &[],
+    },
+];
+
+/// A row, and the file to read it from instead of running it.
+type Choice = (&'static Row, Option<PathBuf>);
+
+/// The rows that are asked for, in the order of asking; all without a word.
+pub(crate) fn chosen(asked: &[String]) -> Result<Vec<Choice>> {
+    if asked.is_empty() {
+        return Ok(ROWS.iter().map(|row| (row, None)).collect());
+    }
+    asked.iter().map(|word| choice(word)).collect()
+}
+
+fn choice(word: &str) -> Result<Choice> {
+    let (name, file) = match word.split_once('=') {
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (word, None),
+    };
+    let row = ROWS.iter().find(|row| row.name == name).ok_or_else(|| {
+        let known: Vec<_> = ROWS.iter().map(|row| row.name).collect();
+        format!("no row {name:?}; there are {}", known.join(", "))
+    })?;
+    Ok((row, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_word_means_all_and_an_unknown_one_names_the_known() {
+        assert_eq!(chosen(&[]).unwrap().len(), ROWS.len());
+        let one = chosen(&["host=/x".to_owned()]).unwrap();
+        assert_eq!((one[0].0.name, &one[0].1), ("host", &Some("/x".into())));
+        let error = chosen(&["5.4".to_owned()]).err().unwrap().to_string();
+        assert!(error.contains("5.4") && error.contains("6.12"), "{error}");
+    }
+}

@@ -227,7 +227,7 @@ const RAMDISK: &str = "pivot_root cannot leave a root on a ramdisk: no_pivot_roo
 
 /// pivot_root(2), NOTES: "The rootfs (initial ramfs) cannot be pivot_root()ed"; it says EINVAL.
 fn is_ramdisk(error: &SpawnError) -> bool {
-    matches!(error, SpawnError::Step { step, source }
+    matches!(error, SpawnError::Step { step, source, .. }
         if step.starts_with("pivot_root") && source.raw_os_error() == Some(Errno::INVAL.raw_os_error()))
 }
 

@@ -19,6 +19,7 @@ pub(crate) fn job() -> Job {
         groups: vec![Group {
             name: "web".to_owned(),
             span: 0..1,
+            volumes: vec![],
             tasks: vec![task()],
         }],
     }
@@ -36,8 +37,10 @@ pub(crate) fn task() -> Task {
         config: Config::default(),
         env: BTreeMap::new(),
         meta: BTreeMap::new(),
+        volume_mounts: vec![],
         resources: Resources {
             cpu: 100,
+            cores: None,
             memory: 300,
             memory_max: 0,
         },

@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
 mod codes;
 mod complaint;
 mod convert;
@@ -30,7 +31,7 @@ mod syntax;
 mod typed;
 
 pub use codes::{CODES, Code};
-pub use diagnostic::{Diagnostic, OneLine};
+pub use diagnostic::{Diagnostic, OneLine, place};
 pub use job::*;
 
 /// Parses and checks one job file. `file` is its name in messages.

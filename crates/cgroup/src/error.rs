@@ -19,6 +19,14 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A list of processors cannot be read.
+    #[error("{list:?} is no list of processors such as 0-3,8: {reason}")]
+    CpuList {
+        /// The list.
+        list: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A file or directory of a cgroup could not be used.
     #[error("{act} {}", path.display())]
     Io {

@@ -13,7 +13,7 @@
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use crate::{Controller, Error, Host, Paths, Version, file};
+use crate::{Controller, Error, Host, Partition, Paths, Version, file};
 
 const SHARE: &str = "share";
 const RESERVE: &str = "reserve";
@@ -44,16 +44,22 @@ impl Host {
     /// # Errors
     /// [`Error::Unusable`] when `parent` is no relative path or `scope` no file name.
     pub fn standalone(&self, parent: Option<&str>, scope: &str) -> Result<(Paths, PathBuf), Error> {
+        self.standalone_in(Partition::Share, parent, scope)
+    }
+
+    /// Like [`Host::standalone`], in a partition of the host's processors. Where processors are reserved at all, see
+    /// [`Host::share_cpus`] for what the share must be told.
+    ///
+    /// # Errors
+    /// As [`Host::standalone`].
+    pub fn standalone_in(
+        &self,
+        partition: Partition,
+        parent: Option<&str>,
+        scope: &str,
+    ) -> Result<(Paths, PathBuf), Error> {
         check_name(scope)?;
-        let parent = self.parent(parent)?;
-        let handed = match self.version {
-            Version::V2 => self
-                .top()?
-                .join(parent)
-                .join("share.slice")
-                .join(format!("{scope}.scope")),
-            Version::V1 => self.top()?.join(parent).join(SHARE),
-        };
+        let handed = self.handed(partition, &self.parent(parent)?, scope)?;
         Ok((self.given(&handed, scope)?, handed))
     }
 
@@ -152,7 +158,7 @@ impl Host {
     }
 
     /// The mount that paths are handed over from: cpuset's on v1, as [`Host::given`] says.
-    fn top(&self) -> Result<&Path, Error> {
+    pub(crate) fn top(&self) -> Result<&Path, Error> {
         let first = self
             .v1
             .get(&Controller::Cpuset)
@@ -164,7 +170,7 @@ impl Host {
             })
     }
 
-    fn parent(&self, parent: Option<&str>) -> Result<PathBuf, Error> {
+    pub(crate) fn parent(&self, parent: Option<&str>) -> Result<PathBuf, Error> {
         let default = match self.version {
             Version::V2 => "encamp.slice",
             Version::V1 => "encamp",
@@ -376,6 +382,31 @@ mod tests {
             dir(&paths, Controller::Memory),
             "/sys/fs/cgroup/memory/encamp/id.web"
         );
+    }
+
+    #[test]
+    fn standalone_cgroups_with_processors_of_their_own_lie_in_the_reserve() {
+        let in_reserve = |host: Host| {
+            host.standalone_in(Partition::Reserve, None, "id.web")
+                .unwrap()
+        };
+        let (paths, handed) = in_reserve(v2());
+        assert_eq!(
+            handed,
+            Path::new("/sys/fs/cgroup/encamp.slice/reserve.slice/id.web.scope")
+        );
+        assert_eq!(paths.of(Controller::Cpuset), Some(handed.as_path()));
+        let (paths, handed) = in_reserve(hybrid());
+        assert_eq!(
+            handed,
+            Path::new("/sys/fs/cgroup/cpuset/encamp/reserve/id.web")
+        );
+        assert_eq!(paths.of(Controller::Cpuset), Some(handed.as_path()));
+        assert_eq!(
+            dir(&paths, Controller::Memory),
+            "/sys/fs/cgroup/memory/encamp/id.web"
+        );
+        assert!(paths.shared.is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 mod apply;
+mod cpus;
 mod create;
 mod error;
 mod file;
@@ -23,14 +24,17 @@ mod kill;
 mod layout;
 mod limits;
 mod mountinfo;
+mod partition;
 mod paths;
 mod procs;
 mod stats;
 mod tree;
 
+pub use cpus::CpuSet;
 pub use error::Error;
 pub use host::{Controller, Host, Version};
 pub use limits::{Bound, Limits, Quota, Refusal};
+pub use partition::Partition;
 pub use paths::Paths;
 pub use stats::{Cpu, Memory, Stats};
 pub use tree::{Cgroup, Entry};

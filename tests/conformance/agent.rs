@@ -23,7 +23,7 @@ pub(crate) fn by_plugin(
 
 /// The same operator's choices as on the command line, as SetConfig brings them.
 fn driver(file: &JobFile, site: &Site) -> Driver {
-    let configured = client::operator_config(file.kind);
+    let configured = client::operator_config(file.kind, &client::Node::default());
     let sent = msgpack(file.kind.operator_options(), &configured);
     let operator = options::from_msgpack(&sent).unwrap();
     site.driver(file.kind, &operator, Lifetime::Detached)

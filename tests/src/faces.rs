@@ -114,7 +114,11 @@ impl Site {
             stderr: run_dir.join("stderr.fifo"),
             host_env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
             node_name: "node".to_owned(),
+            datacenter: None,
+            region: None,
             compute: Site::COMPUTE,
+            volumes: Vec::new(),
+            cores: Default::default(),
             run_dir,
         }
     }
@@ -159,7 +163,7 @@ impl Site {
 /// The driver as the command line configures it, and what it is handed.
 #[must_use]
 pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
-    let operator = client::operator_config(file.kind);
+    let operator = client::operator_config(file.kind, &client::Node::default());
     let driver = site.driver(file.kind, &operator, Lifetime::Foreground);
     let task = site.allocation(file).task_config(
         client::Member {

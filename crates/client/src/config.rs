@@ -62,6 +62,8 @@ pub(crate) enum Code {
     User,
     KillSignal,
     NotYet,
+    Volume,
+    Node,
 }
 
 impl Code {
@@ -72,6 +74,8 @@ impl Code {
             Code::User => "E2003",
             Code::KillSignal => "E2004",
             Code::NotYet => "E2005",
+            Code::Volume => "E2010",
+            Code::Node => "E2101",
         }
     }
 
@@ -82,6 +86,8 @@ impl Code {
             Code::User => "Unusable user",
             Code::KillSignal => "Unknown signal",
             Code::NotYet => "Not supported yet",
+            Code::Volume => "Unusable volume mount",
+            Code::Node => "Invalid configuration",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What can go wrong before, around and after a task.
+use std::borrow::Cow;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use jobspec::{Diagnostic, Span};
@@ -62,6 +64,16 @@ pub enum Error {
         /// What is missing, in the driver's words.
         reason: String,
     },
+    /// This node cannot take the job.
+    #[error("{constraint}")]
+    Placement {
+        /// The task, and the place of what cannot be had.
+        subject: Subject,
+        /// In the words of Nomad's scheduler.
+        constraint: String,
+        /// Why, and who has it.
+        reason: String,
+    },
     /// Root is needed.
     #[error("running a job needs root (this is uid {uid})")]
     NotRoot {
@@ -95,7 +107,10 @@ pub enum Error {
     },
     /// No uid is left for a task without `user`.
     #[error("users: uid/gid pool exhausted")]
-    NoUid,
+    NoUid {
+        /// The pool.
+        pool: RangeInclusive<u32>,
+    },
     /// The host.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -109,6 +124,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
+            Error::Placement { .. } => crate::exit::PLACEMENT,
             Error::Start { source, .. } => crate::exit::start_failure(source),
             _ => crate::exit::HOST,
         }
@@ -119,6 +135,7 @@ impl Error {
         match self {
             Error::UnknownDriver { subject, .. }
             | Error::DriverUnavailable { subject, .. }
+            | Error::Placement { subject, .. }
             | Error::Start { subject, .. }
             | Error::Lost { subject, .. } => Some(subject),
             _ => None,
@@ -126,20 +143,26 @@ impl Error {
     }
 
     /// What to do about it, where that is clear.
-    pub fn way_out(&self) -> Option<&'static str> {
-        match self {
+    pub fn way_out(&self) -> Option<Cow<'_, str>> {
+        let fixed = match self {
             Error::UnknownDriver { .. } => Some("this machine runs exec and exec2"),
             Error::NotRoot { .. } => Some("run it as root: sudo encamp run FILE"),
             Error::Unsafe { .. } => Some(
                 "choose another directory, or chown it to root and take the others' write permission away",
             ),
-            Error::NoUid => Some(
-                "all uids of 80000-89999 are held by running tasks: wait for one to end, or set `user`",
-            ),
+            Error::NoUid { pool } => {
+                return Some(Cow::Owned(format!(
+                    "all uids of {}-{} are held by running tasks: wait for one to end, or set `user`",
+                    pool.start(),
+                    pool.end()
+                )));
+            }
+            Error::Placement { reason, .. } => return Some(Cow::Borrowed(reason)),
             Error::Cgroup(cgroup::Error::NoHierarchy { .. }) => {
                 Some("mount one: mount -t cgroup2 none /sys/fs/cgroup")
             }
             _ => None,
-        }
+        };
+        fixed.map(Cow::Borrowed)
     }
 }

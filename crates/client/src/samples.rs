@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cgroup::CpuSet;
 use driver::Compute;
 use jobspec::{Config, Group, Job, JobType, Resources, Restart, RestartMode, Spanned, Task};
 
@@ -72,6 +73,10 @@ pub(crate) fn allocation() -> Allocation {
         stderr: "/run/encamp/0af996ed/stderr.fifo".into(),
         host_env: BTreeMap::from([("LANG".to_owned(), "de_AT.UTF-8".to_owned())]),
         node_name: "host".to_owned(),
+        datacenter: None,
+        region: None,
+        volumes: vec![],
+        cores: CpuSet::default(),
         compute: Compute {
             total_mhz: 6000,
             cores: 2,

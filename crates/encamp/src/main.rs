@@ -7,6 +7,7 @@
 mod argv;
 mod cli;
 mod commands;
+mod configuration;
 mod face;
 mod failure;
 mod report;

@@ -7,8 +7,10 @@
 mod attacks;
 mod capabilities;
 mod cgroup;
+mod cores;
 mod crash;
 mod environment;
+mod host_volumes;
 mod identity;
 mod landlock;
 mod leaks;

@@ -25,6 +25,15 @@ fn lent(world: &World) -> PathBuf {
     path
 }
 
+/// A job that runs the probe's verbs, each written `verb:argument:argument`.
+fn probing(world: &World, driver: &str, attempts: &[&str]) -> Job {
+    let each = attempts
+        .iter()
+        .map(|attempt| attempt.split(':').collect::<Vec<_>>());
+    let words = each.collect::<Vec<_>>().join(&",");
+    world.job(driver, &words)
+}
+
 fn configuration(path: &Path, line: &str) -> String {
     format!("client {{\n  host_volume \"lent\" {{\n    path = {path:?}\n    {line}\n  }}\n}}\n")
 }
@@ -55,7 +64,7 @@ fn a_volume_is_the_hosts_directory() {
         let world = World::shared();
         let path = lent(&world);
         let attempts = ["read:/mnt/file", "create:/mnt/new:from inside"];
-        let job = mounted(world.job(driver, &attempts), "", "");
+        let job = mounted(probing(&world, driver, &attempts), "", "");
         assert_eq!(
             errnos(&world, &job, &configuration(&path, "")),
             [None, None]
@@ -85,7 +94,11 @@ fn a_volume_is_read_only_when_anybody_says_so() {
         for (host, request, mount) in [(SAYS, "", ""), ("", SAYS, ""), ("", "", SAYS)] {
             let world = World::shared();
             let path = lent(&world);
-            let job = mounted(world.job(driver, &attempts).user("root"), request, mount);
+            let job = mounted(
+                probing(&world, driver, &attempts).user("root"),
+                request,
+                mount,
+            );
             let met = errnos(&world, &job, &configuration(&path, host));
             let refused = |errno: &Option<i64>| matches!(errno, Some(EROFS | EACCES));
             assert_eq!(met[0], None, "{driver}");
@@ -108,7 +121,7 @@ fn a_read_only_volume_cannot_be_made_writable_by_a_task_that_may_mount() {
     let path = lent(&world);
     let attempts = ["remount-rw:/mnt", "write:/mnt/file:x"];
     let job = mounted(
-        world.job("exec", &attempts).user("root"),
+        probing(&world, "exec", &attempts).user("root"),
         "read_only = true",
         "",
     );
@@ -138,7 +151,7 @@ fn a_device_node_in_a_volume_is_no_way_to_the_device() {
             device,
         )
         .unwrap();
-        let job = mounted(world.job(driver, &["write:/mnt/zero:x"]), "", "");
+        let job = mounted(probing(&world, driver, &["write:/mnt/zero:x"]), "", "");
         assert_eq!(
             errnos(&world, &job, &configuration(&path, "")),
             [Some(EACCES)],
@@ -159,7 +172,7 @@ fn state_and_other_allocations_are_covered_in_a_volume_that_holds_them() {
             "list:/mnt/encamp/users",
             "list:/mnt/encamp/cores",
         ];
-        let job = mounted(world.job(driver, &attempts).user("root"), "", "");
+        let job = mounted(probing(&world, driver, &attempts).user("root"), "", "");
         let configuration = configuration(Path::new("/var/lib"), "");
         let outcome = Running::start(&mut world.configured(&job, &configuration)).wait();
         for line in outcome.exited(0).lines() {

@@ -8,7 +8,9 @@
     reason = "a test's support reports by panicking"
 )]
 
+pub mod apart;
 pub mod binaries;
+pub mod driven;
 pub mod faces;
 pub mod host;
 pub mod job;
@@ -16,6 +18,8 @@ pub mod need;
 pub mod run;
 pub mod world;
 
+pub use apart::Apart;
+pub use driven::{Driven, Live};
 pub use faces::{JobFile, Site};
 pub use host::HostState;
 pub use job::Job;

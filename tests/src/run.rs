@@ -91,7 +91,7 @@ pub struct Running {
 
 /// What has arrived so far, and who collects it.
 #[derive(Debug)]
-struct Stream {
+pub(crate) struct Stream {
     bytes: Arc<Mutex<Vec<u8>>>,
     collector: Option<JoinHandle<()>>,
 }
@@ -135,19 +135,7 @@ impl Running {
     /// When it does not come.
     #[track_caller]
     pub fn wait_for_stdout(&self, text: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let so_far = self.stdout.text();
-            if so_far.contains(text) {
-                return so_far;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "no {text:?} on standard output\n{so_far}\n--- stderr\n{}",
-                self.stderr.text()
-            );
-            thread::sleep(Duration::from_millis(5));
-        }
+        self.stdout.wait_for(text, || self.stderr.text())
     }
 
     /// Waits for its end. When it does not come in [`PATIENCE`] the command is killed and the test fails.
@@ -205,10 +193,16 @@ impl Drop for Running {
 }
 
 impl Stream {
-    fn collect(mut from: impl Read + Send + 'static) -> Stream {
+    fn collect(from: impl Read + Send + 'static) -> Stream {
+        Stream::open(move || from)
+    }
+
+    /// Of something that may take a while to open: a FIFO waits for its first writer.
+    pub(crate) fn open<R: Read>(open: impl FnOnce() -> R + Send + 'static) -> Stream {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&bytes);
         let collector = thread::spawn(move || {
+            let mut from = open();
             let mut buffer = [0; 8192];
             while let Ok(length @ 1..) = from.read(&mut buffer) {
                 sink.lock().unwrap().extend_from_slice(&buffer[..length]);
@@ -220,12 +214,30 @@ impl Stream {
         }
     }
 
-    fn text(&self) -> String {
+    /// Waits until `text` is among what has arrived; `more` is shown when it never comes.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, text: &str, more: impl Fn() -> String) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let so_far = self.text();
+            if so_far.contains(text) {
+                return so_far;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "no {text:?} on standard output\n{so_far}\n--- stderr\n{}",
+                more()
+            );
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.bytes.lock().unwrap()).into_owned()
     }
 
     /// Everything up to the end of the stream; a process that was left behind and holds it does not keep us for ever.
-    fn finish(&mut self) -> String {
+    pub(crate) fn finish(&mut self) -> String {
         let deadline = Instant::now() + Duration::from_secs(5);
         if let Some(collector) = self.collector.take() {
             while !collector.is_finished() && Instant::now() < deadline {

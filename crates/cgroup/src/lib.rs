@@ -28,6 +28,7 @@ mod partition;
 mod paths;
 mod procs;
 mod stats;
+mod subsystems;
 mod tree;
 
 pub use cpus::CpuSet;
@@ -37,4 +38,5 @@ pub use limits::{Bound, Limits, Quota, Refusal};
 pub use partition::Partition;
 pub use paths::Paths;
 pub use stats::{Cpu, Memory, Stats};
+pub use subsystems::{Subsystem, subsystems};
 pub use tree::{Cgroup, Entry};

@@ -1,6 +1,6 @@
 //! A task's `config {}`: from the job file to the driver, and the driver's complaints back to their places.
-use driver::StartError;
 use driver::options::{self, Mismatch, Values};
+use driver::{StartError, Warning};
 use jobspec::{Config, Diagnostic, Span, Task, Value};
 
 /// What the driver is handed.
@@ -54,6 +54,16 @@ pub(crate) fn mistake(error: &StartError, task: &Task) -> Option<Diagnostic> {
     }
 }
 
+/// The place of what has a price.
+pub(crate) fn warning(warning: &Warning, task: &Task) -> Diagnostic {
+    diagnostic(
+        Code::Price,
+        format!("{}: {}", warning.option, warning.message),
+        place(task, warning.option).unwrap_or(task.config.span.clone()),
+        config_of(task),
+    )
+}
+
 /// What kind of mistake it is.
 #[derive(Clone, Copy)]
 pub(crate) enum Code {
@@ -64,6 +74,7 @@ pub(crate) enum Code {
     NotYet,
     Volume,
     Node,
+    Price,
 }
 
 impl Code {
@@ -76,6 +87,7 @@ impl Code {
             Code::NotYet => "E2005",
             Code::Volume => "E2010",
             Code::Node => "E2101",
+            Code::Price => "W2001",
         }
     }
 
@@ -88,6 +100,7 @@ impl Code {
             Code::NotYet => "Not supported yet",
             Code::Volume => "Unusable volume mount",
             Code::Node => "Invalid configuration",
+            Code::Price => "Weaker isolation",
         }
     }
 }

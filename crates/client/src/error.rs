@@ -39,6 +39,18 @@ pub struct Subject {
     pub span: Span,
 }
 
+/// A driver that this host cannot run, and the reason that Nomad keeps to itself.
+#[derive(Debug, thiserror::Error)]
+#[error("driver {driver:?}: {reason}")]
+pub struct Unavailable {
+    /// Its name.
+    pub driver: String,
+    /// What is missing, in the driver's words.
+    pub reason: String,
+    /// What to do about it, where that is clear.
+    pub way_out: Option<&'static str>,
+}
+
 /// Why a job did not run to a result of its own.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -54,17 +66,15 @@ pub enum Error {
         /// Its name.
         driver: String,
     },
-    /// One of our drivers, on a host that cannot run it.
-    #[error("driver {driver:?} is not available here: {reason}")]
-    DriverUnavailable {
+    /// One of our drivers, on a host that cannot run it: Nomad would find no node for the job.
+    #[error("* Constraint \"missing drivers\" filtered 1 nodes")]
+    MissingDriver {
         /// The task that asks for it.
         subject: Subject,
-        /// Its name.
-        driver: String,
-        /// What is missing, in the driver's words.
-        reason: String,
+        /// Why there is no such driver.
+        source: Unavailable,
     },
-    /// This node cannot take the job.
+    /// This node cannot take the job for another reason.
     #[error("{constraint}")]
     Placement {
         /// The task, and the place of what cannot be had.
@@ -73,12 +83,6 @@ pub enum Error {
         constraint: String,
         /// Why, and who has it.
         reason: String,
-    },
-    /// Root is needed.
-    #[error("running a job needs root (this is uid {uid})")]
-    NotRoot {
-        /// Who tried.
-        uid: u32,
     },
     /// A directory of ours that others can change.
     #[error("{} must belong to root and be writable by root alone", path.display())]
@@ -124,7 +128,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
-            Error::Placement { .. } => crate::exit::PLACEMENT,
+            Error::MissingDriver { .. } | Error::Placement { .. } => crate::exit::PLACEMENT,
             Error::Start { source, .. } => crate::exit::start_failure(source),
             _ => crate::exit::HOST,
         }
@@ -134,7 +138,7 @@ impl Error {
     pub fn subject(&self) -> Option<&Subject> {
         match self {
             Error::UnknownDriver { subject, .. }
-            | Error::DriverUnavailable { subject, .. }
+            | Error::MissingDriver { subject, .. }
             | Error::Placement { subject, .. }
             | Error::Start { subject, .. }
             | Error::Lost { subject, .. } => Some(subject),
@@ -146,7 +150,7 @@ impl Error {
     pub fn way_out(&self) -> Option<Cow<'_, str>> {
         let fixed = match self {
             Error::UnknownDriver { .. } => Some("this machine runs exec and exec2"),
-            Error::NotRoot { .. } => Some("run it as root: sudo encamp run FILE"),
+            Error::MissingDriver { source, .. } => source.way_out,
             Error::Unsafe { .. } => Some(
                 "choose another directory, or chown it to root and take the others' write permission away",
             ),
@@ -158,9 +162,6 @@ impl Error {
                 )));
             }
             Error::Placement { reason, .. } => return Some(Cow::Borrowed(reason)),
-            Error::Cgroup(cgroup::Error::NoHierarchy { .. }) => {
-                Some("mount one: mount -t cgroup2 none /sys/fs/cgroup")
-            }
             _ => None,
         };
         fixed.map(Cow::Borrowed)

@@ -3,7 +3,7 @@
 use driver::Kind;
 
 use crate::config::{Code, diagnostic};
-use crate::error::Error;
+use crate::error::{Error, Unavailable};
 use crate::node::Node;
 use crate::plan::Plan;
 
@@ -13,13 +13,13 @@ const CHECKED_DRIVERS: &str = "exec,qemu,java";
 /// Refuses a driver that the operator's lists leave out.
 pub(crate) fn driver(plan: &Plan<'_>, node: &Node) -> Result<(), Error> {
     match barred(plan.kind, node) {
-        Some(option) => Err(Error::Placement {
+        Some(option) => Err(Error::MissingDriver {
             subject: plan.subject(),
-            constraint: "* Constraint \"missing drivers\" filtered 1 nodes".to_owned(),
-            reason: format!(
-                "driver {:?} is not available here: client.options {option}",
-                plan.kind.name()
-            ),
+            source: Unavailable {
+                driver: plan.kind.name().to_owned(),
+                reason: format!("client.options {option}"),
+                way_out: None,
+            },
         }),
         None => Ok(()),
     }

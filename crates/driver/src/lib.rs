@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod api;
 mod capabilities;
 mod driver;
@@ -24,6 +25,7 @@ mod limits;
 mod lookup;
 mod lower;
 pub mod options;
+mod processes;
 mod recover;
 mod result;
 mod session;
@@ -34,6 +36,9 @@ mod stats;
 mod task;
 pub mod task_config;
 pub mod users;
+mod warnings;
 
+pub use allowed::Allowed;
 pub use api::*;
 pub use task_config::TaskConfig;
+pub use warnings::{Asker, Warning};

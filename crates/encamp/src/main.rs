@@ -4,12 +4,14 @@
 //! is in the libraries.
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod argv;
 mod cli;
 mod commands;
 mod configuration;
 mod face;
 mod failure;
+mod machine;
 mod report;
 mod terminal;
 

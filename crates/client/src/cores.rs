@@ -360,3 +360,161 @@ fn try_lock(file: &File) -> Result<bool, HostError> {
         Err(error) => Err(error).attempt(|| "lock a core".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::testing::{Scratch, root};
+
+    /// Claims below a scratch directory, in cgroups of this test's own.
+    struct Stage {
+        _scratch: Scratch,
+        dir: Dir,
+        host: Host,
+        node: Node,
+    }
+
+    impl Stage {
+        /// With so many cores. `None`: this host cannot reserve them, or has fewer.
+        fn with(count: usize, name: &str) -> Option<Stage> {
+            let host = Host::detect().ok().filter(|_| root())?;
+            let usable = host.usable_cpus().ok()?;
+            let scratch = Scratch::new();
+            let node = Node {
+                cgroup_parent: Some(format!("encamp-claims-{name}-{}", std::process::id())),
+                reserved_cores: usable.iter().skip(count).collect(),
+                ..Node::default()
+            };
+            (usable.len() >= count).then(|| Stage {
+                dir: Dir::open(scratch.path()).unwrap(),
+                _scratch: scratch,
+                host,
+                node,
+            })
+        }
+
+        fn cores(&self) -> Cores<'_> {
+            Cores {
+                dir: &self.dir,
+                host: &self.host,
+                node: &self.node,
+            }
+        }
+
+        fn claim(&self, wanted: u64, run_dir: &str) -> Result<Claim, Error> {
+            let holder = Holder {
+                job: "j".to_owned(),
+                task: "t".to_owned(),
+                alloc: "0af996ed".to_owned(),
+                pid: 7,
+                run_dir: run_dir.into(),
+            };
+            self.cores().claim(wanted, &subject(), &holder, &mut || {})
+        }
+    }
+
+    impl Drop for Stage {
+        fn drop(&mut self) {
+            let _ = self.host.sweep(self.node.cgroup_parent.as_deref());
+        }
+    }
+
+    fn subject() -> Subject {
+        Subject {
+            task: "t".to_owned(),
+            span: 0..1,
+        }
+    }
+
+    fn reason(error: Error) -> String {
+        match error {
+            Error::Placement { reason, .. } => reason,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_highest_free_cores_are_taken() {
+        let free: CpuSet = "0-2,5".parse().unwrap();
+        assert_eq!(list(&highest(&free, 2)), "2,5");
+        assert_eq!(list(&highest(&free, 9)), "0,1,2,5");
+        assert_eq!(list(&CpuSet::default()), "");
+    }
+
+    #[test]
+    fn two_runs_never_have_one_core_and_the_third_is_told_who_has_them() {
+        let Some(stage) = Stage::with(2, "third") else {
+            return;
+        };
+        let (one, two) = (stage.claim(1, "/a").unwrap(), stage.claim(1, "/b").unwrap());
+        assert!(one.cpus.difference(&two.cpus) == one.cpus);
+        let told = reason(stage.claim(1, "/c").unwrap_err());
+        assert!(
+            told.contains("is held by task \"t\" of job \"j\" (alloc 0af996ed, pid 7)"),
+            "{told}"
+        );
+        stage.cores().release(one).unwrap();
+        stage
+            .cores()
+            .release(stage.claim(1, "/c").unwrap())
+            .unwrap();
+        stage.cores().release(two).unwrap();
+    }
+
+    #[test]
+    fn the_last_core_is_left_to_those_who_share() {
+        let Some(stage) = Stage::with(2, "share") else {
+            return;
+        };
+        let sharing = stage.cores().share(&subject()).unwrap();
+        stage
+            .cores()
+            .release(stage.claim(1, "/a").unwrap())
+            .unwrap();
+        assert!(reason(stage.claim(2, "/a").unwrap_err()).contains("without cores"));
+        drop(sharing);
+        let both = stage.claim(2, "/a").unwrap();
+        let told = reason(stage.cores().share(&subject()).unwrap_err());
+        assert!(told.starts_with("all cores are reserved: core "), "{told}");
+        stage.cores().release(both).unwrap();
+        stage.cores().share(&subject()).unwrap();
+    }
+
+    #[test]
+    fn a_killed_runs_cores_are_taken_until_it_was_cleared() {
+        let Some(stage) = Stage::with(2, "killed") else {
+            return;
+        };
+        let run_dir = stage.dir.path().join("run");
+        std::fs::create_dir(&run_dir).unwrap();
+        drop(stage.claim(2, run_dir.to_str().unwrap()).unwrap());
+        stage.cores().sweep().unwrap();
+        assert!(reason(stage.cores().share(&subject()).unwrap_err()).contains("was killed"));
+        let mut cleared = 0;
+        let holder = Holder {
+            job: String::new(),
+            task: String::new(),
+            alloc: String::new(),
+            pid: 8,
+            run_dir: "/b".into(),
+        };
+        let clear = &mut || {
+            cleared += 1;
+            std::fs::remove_dir(&run_dir).unwrap();
+        };
+        let claim = stage.cores().claim(2, &subject(), &holder, clear).unwrap();
+        assert_eq!(cleared, 1);
+        stage.cores().release(claim).unwrap();
+    }
+
+    #[test]
+    fn a_lock_file_of_nobody_is_swept() {
+        let Some(stage) = Stage::with(1, "nobody") else {
+            return;
+        };
+        std::fs::write(stage.dir.path().join("0.lock"), "nonsense").unwrap();
+        stage.cores().sweep().unwrap();
+        assert_eq!(stage.dir.names().unwrap(), [ALL]);
+    }
+}

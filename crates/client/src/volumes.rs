@@ -229,8 +229,8 @@ mod tests {
         let mut other = node(false, "/");
         other.host_volumes = other
             .host_volumes
-            .into_iter()
-            .map(|(_, volume)| ("certs".to_owned(), volume))
+            .into_values()
+            .map(|volume| ("certs".to_owned(), volume))
             .collect();
         assert!(told(&other).ends_with("on this node: there are certs"));
         assert_eq!(

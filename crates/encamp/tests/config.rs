@@ -1,6 +1,7 @@
 //! `encamp run -c` and `encamp validate -c`: what an operator's configuration does to real tasks, and what is wrong with it.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -111,7 +112,8 @@ fn root() -> bool {
         !required.contains("all") && !required.contains("root"),
         "this test needs root"
     );
-    eprintln!("SKIPPED: not root");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
     false
 }
 

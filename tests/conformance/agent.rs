@@ -9,7 +9,7 @@ use plugin::proto::drivers as wire;
 use prost::Message;
 use serde_json::Value as Json;
 use shim::Lifetime;
-use suite::{JobFile, Site};
+use suite::{JobFile, Site, faces};
 
 /// The driver as an agent configures it, and what StartTask brings.
 pub(crate) fn by_plugin(
@@ -24,7 +24,7 @@ pub(crate) fn by_plugin(
 
 /// The same operator's choices as on the command line, as SetConfig brings them.
 fn driver(file: &JobFile, site: &Site) -> Driver {
-    let configured = client::operator_config(file.kind);
+    let configured = client::operator_config(file.kind, &faces::node());
     let sent = msgpack(file.kind.operator_options(), &configured);
     let operator = options::from_msgpack(&sent).unwrap();
     site.driver(file.kind, &operator, Lifetime::Detached)
@@ -51,7 +51,7 @@ pub(crate) fn message(
         env: env.clone(),
         device_env: BTreeMap::new(),
         resources: Some(resources(file, &allocation)),
-        mounts: Vec::new(),
+        mounts: mounts(file),
         devices: Vec::new(),
         user: file.user(),
         alloc_dir: path(&allocation.alloc_dir),
@@ -68,6 +68,27 @@ pub(crate) fn message(
         node_id: String::new(),
         parent_job_id: String::new(),
     }
+}
+
+/// What Nomad's client makes of the volumes.
+fn mounts(file: &JobFile) -> Vec<wire::Mount> {
+    let node = faces::node();
+    let mounts = file.task().volume_mounts.iter().map(|mount| {
+        let mut requests = file.group().volumes.iter();
+        let request = requests
+            .find(|request| request.name.value == mount.volume.value)
+            .unwrap();
+        let host = &node.host_volumes[&request.source.value];
+        wire::Mount {
+            task_path: mount.destination.value.clone(),
+            host_path: host.path.display().to_string(),
+            readonly: host.read_only || request.read_only || mount.read_only,
+            propagation_mode: mount.propagation_mode.clone(),
+            selinux_label: mount.selinux_label.clone(),
+            request_name: request.name.value.clone(),
+        }
+    });
+    mounts.collect()
 }
 
 fn resources(file: &JobFile, allocation: &Allocation) -> wire::Resources {

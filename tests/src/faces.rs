@@ -115,7 +115,11 @@ impl Site {
             host_env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
             node_name: "node".to_owned(),
             node: Site::node(),
+            datacenter: None,
+            region: None,
             compute: Site::COMPUTE,
+            volumes: client::volumes(file.group(), file.task(), &node()).unwrap(),
+            cores: Default::default(),
             run_dir,
         }
     }
@@ -168,10 +172,22 @@ impl Site {
     }
 }
 
+/// The node of the examples' configuration.
+#[must_use]
+pub fn node() -> client::Node {
+    let path = repository().join("examples/encamp.d/10-volumes.hcl");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let name = path.display().to_string();
+    let files = [client::ConfigFile { name, text }];
+    client::configure(&files)
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+        .node
+}
+
 /// The driver as the command line configures it, and what it is handed.
 #[must_use]
 pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
-    let operator = client::operator_config(file.kind);
+    let operator = client::operator_config(file.kind, &node());
     let driver = site.driver(file.kind, &operator, Lifetime::Foreground);
     let task = site.allocation(file).task_config(
         client::Member {

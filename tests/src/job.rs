@@ -12,6 +12,7 @@ pub struct Job {
     env: BTreeMap<String, String>,
     config: Vec<String>,
     task: Vec<String>,
+    group: Vec<String>,
     attempts: u32,
 }
 
@@ -27,6 +28,7 @@ impl Job {
             env: BTreeMap::new(),
             config: Vec::new(),
             task: Vec::new(),
+            group: Vec::new(),
             attempts: 0,
         }
     }
@@ -59,6 +61,13 @@ impl Job {
         self
     }
 
+    /// A line of the group, as it is.
+    #[must_use]
+    pub fn group(mut self, line: &str) -> Job {
+        self.group.push(line.to_owned());
+        self
+    }
+
     /// `restart { attempts }`, half a second apart.
     #[must_use]
     pub fn attempts(mut self, attempts: u32) -> Job {
@@ -75,6 +84,9 @@ impl Job {
             text,
             "    restart {{\n      attempts = {attempts}\n      interval = \"10m\"\n      delay    = \"500ms\"\n      mode     = \"fail\"\n    }}"
         );
+        for line in &self.group {
+            let _ = writeln!(text, "    {line}");
+        }
         let _ = writeln!(
             text,
             "    task \"t\" {{\n      driver = {}",

@@ -94,6 +94,18 @@ impl World {
         self.command_of_text(&job.text())
     }
 
+    /// `encamp run -c` of a job on a node with this configuration, not started yet.
+    #[must_use]
+    pub fn configured(&self, job: &Job, configuration: &str) -> Command {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("agent-{}.hcl", COUNT.fetch_add(1, Ordering::Relaxed));
+        let file = self.directory.join(name);
+        std::fs::write(&file, configuration).unwrap();
+        let mut command = self.command(job);
+        command.arg("-c").arg(file);
+        command
+    }
+
     /// `encamp run` of a job file with this content, not started yet.
     #[must_use]
     pub fn command_of_text(&self, text: &str) -> Command {

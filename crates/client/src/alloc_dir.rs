@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use driver::FsIsolation;
 use rustix::fs::{Mode, OFlags};
 
-use crate::allocation::{ALLOC, ALLOC_MOUNTS, USERS, mounts_name};
+use crate::allocation::{ALLOC, ALLOC_MOUNTS, CORES, USERS, mounts_name};
 use crate::dirs::{Dir, Owner, ROOT};
 use crate::error::{Attempt, Error, HostError};
 use crate::{mounts, users_file};
@@ -46,6 +46,7 @@ pub(crate) struct DataDir {
     pub(crate) alloc: Dir,
     pub(crate) mounts: Dir,
     pub(crate) users: Dir,
+    pub(crate) cores: Dir,
 }
 
 impl DataDir {
@@ -57,6 +58,7 @@ impl DataDir {
             alloc: top.ensure(ALLOC, 0o711)?,
             mounts: top.ensure(ALLOC_MOUNTS, 0o711)?,
             users: top.ensure(USERS, 0o700)?,
+            cores: top.ensure(CORES, 0o700)?,
         })
     }
 }
@@ -189,6 +191,7 @@ mod tests {
             "alloc/id/t/secrets 777 nobody",
             "alloc/id/t/tmp 1777 nobody",
             "alloc_mounts 711 0:0",
+            "cores 700 0:0",
             "users 700 0:0",
         ];
         assert_eq!(listing, expected);

@@ -9,17 +9,20 @@
 //!   alloc_mounts/             0711
 //!     <alloc id>-<task>/             M: empty; where an unveil task sees T
 //!   users/                    0700   claims of uids
+//!   cores/                    0700   claims of cores
 //! <run dir>/<short id>/       0700   lock, journal, fifos, the driver's state
 //! ```
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use cgroup::{Host, Version};
-use driver::{Compute, FsIsolation, TaskConfig, task_config::Resources};
+use cgroup::{CpuSet, Host, Version};
+use driver::task_config::{Mount, Resources};
+use driver::{Compute, FsIsolation, TaskConfig};
 use jobspec::{Diagnostic, Group, Job, Scope, Task};
 
 use crate::environment::{self, Directories};
-use crate::{attributes, config, ids, settings::Settings};
+use crate::node::Node;
+use crate::{attributes, config, cores, ids, placement, settings::Settings};
 
 /// A task with what it is part of.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +58,16 @@ pub struct Allocation {
     pub node_name: String,
     /// What a job can ask of this node.
     pub node: Scope,
+    /// The node's datacenter, where it was configured.
+    pub datacenter: Option<String>,
+    /// The node's region, where it was configured.
+    pub region: Option<String>,
     /// The node's compute.
     pub compute: Compute,
+    /// The task's volumes.
+    pub volumes: Vec<Mount>,
+    /// The task's own cores.
+    pub cores: CpuSet,
 }
 
 impl Allocation {
@@ -74,13 +85,25 @@ impl Allocation {
                 .data_dir
                 .join(ALLOC_MOUNTS)
                 .join(mounts_name(&id, task)),
-            parent_cgroup: parent_cgroup().to_owned(),
+            parent_cgroup: settings
+                .node
+                .cgroup_parent
+                .clone()
+                .unwrap_or_else(|| parent_cgroup().to_owned()),
             cpuset_cgroup: PathBuf::new(),
             stdout: run_dir.join(STDOUT),
             stderr: run_dir.join(STDERR),
-            host_env: environment::of_caller(std::env::vars_os()),
-            node_name: attributes::hostname(),
+            host_env: host_env(settings),
+            node_name: settings
+                .node
+                .name
+                .clone()
+                .unwrap_or_else(attributes::hostname),
             node: attributes::attributes(settings, compute),
+            datacenter: configured(&settings.node.datacenter, &Node::default().datacenter),
+            region: configured(&settings.node.region, &Node::default().region),
+            volumes: Vec::new(),
+            cores: CpuSet::default(),
             compute,
             run_dir,
             id,
@@ -131,6 +154,7 @@ impl Allocation {
             driver_config: config::values(task, &scope)?,
             env: scope.env,
             resources: self.resources(task),
+            mounts: self.volumes.clone(),
             user: user.to_owned(),
             alloc_dir: self.alloc_dir.clone(),
             stdout_path: self.stdout.clone(),
@@ -139,16 +163,26 @@ impl Allocation {
         })
     }
 
+    /// What the task asks for: MHz, or those of whole cores.
+    pub(crate) fn mhz(&self, task: &Task) -> u64 {
+        match &task.resources.cores {
+            Some(cores) => cores.value * (self.compute.total_mhz / self.compute.cores.max(1)),
+            None => task.resources.cpu,
+        }
+    }
+
     fn resources(&self, task: &Task) -> Resources {
         let asked = &task.resources;
         let memory_mb = i64::try_from(asked.memory).unwrap_or(i64::MAX);
+        let mhz = self.mhz(task);
         Resources {
-            cpu_shares: i64::try_from(asked.cpu).unwrap_or(i64::MAX),
+            cpu_shares: i64::try_from(mhz).unwrap_or(i64::MAX),
             memory_mb,
             memory_max_mb: asked.memory_max,
+            cpuset_cpus: cores::list(&self.cores),
             cpuset_cgroup: self.cpuset_cgroup.to_string_lossy().into_owned(),
             memory_limit_bytes: memory_mb.max(asked.memory_max).saturating_mul(1 << 20),
-            percent_ticks: asked.cpu as f64 / self.compute.total_mhz.max(1) as f64,
+            percent_ticks: mhz as f64 / self.compute.total_mhz.max(1) as f64,
             ..Resources::default()
         }
     }
@@ -158,6 +192,7 @@ impl Allocation {
 pub(crate) const ALLOC: &str = "alloc";
 pub(crate) const ALLOC_MOUNTS: &str = "alloc_mounts";
 pub(crate) const USERS: &str = "users";
+pub(crate) const CORES: &str = "cores";
 /// Below a run's own directory.
 pub(crate) const STDOUT: &str = "stdout.fifo";
 pub(crate) const STDERR: &str = "stderr.fifo";
@@ -173,4 +208,16 @@ fn parent_cgroup() -> &'static str {
         Ok(Version::V1) => "encamp",
         Ok(Version::V2) | Err(_) => "encamp.slice",
     }
+}
+
+/// What was not left at its default.
+fn configured(value: &str, default: &str) -> Option<String> {
+    (value != default).then(|| value.to_owned())
+}
+
+fn host_env(settings: &Settings) -> BTreeMap<String, String> {
+    let denied = placement::denied_variables(&settings.node);
+    let mut env = environment::of_caller(std::env::vars_os());
+    env.retain(|name, _| !denied.contains(name));
+    env
 }

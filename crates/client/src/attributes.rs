@@ -201,7 +201,7 @@ fn of_driver(kind: Kind, settings: &Settings, compute: Compute) -> Map {
         compute,
         hidden: settings.hidden(),
     };
-    let Ok(driver) = Driver::new(kind, &operator_config(kind), place) else {
+    let Ok(driver) = Driver::new(kind, &operator_config(kind, &settings.node), place) else {
         return Map::new();
     };
     let fingerprint = driver.fingerprint();
@@ -346,7 +346,7 @@ mod tests {
         settings.node.name = Some("n1".to_owned());
         settings.node.class = "big".to_owned();
         settings.node.meta = Map::from([("rack".to_owned(), "7".to_owned())]);
-        settings.node.reserved_cores = [0].into();
+        settings.node.reserved_cores = [0].into_iter().collect();
         let compute = Compute {
             total_mhz: 6000,
             cores: 4,

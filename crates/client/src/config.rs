@@ -1,7 +1,7 @@
 //! A task's `config {}`: from the job file to the driver, evaluated once more, and the driver's complaints back to their places.
 use driver::options::{self, Mismatch, Values};
 use driver::{StartError, Warning};
-use jobspec::{Diagnostic, Scope, Span, Task, Value};
+use jobspec::{Config, Diagnostic, Scope, Span, Task, Value};
 
 /// What the driver is handed: `config {}` evaluated with what is known of the task and its node.
 ///
@@ -15,6 +15,15 @@ pub fn values(task: &Task, scope: &Scope) -> Result<Values, Vec<Diagnostic>> {
             .map(|mistake| within(mistake, task))
             .collect()),
     }
+}
+
+/// A `config {}` of the operator's, which is evaluated once.
+pub(crate) fn as_written(config: &Config) -> Values {
+    config
+        .attributes
+        .iter()
+        .map(|(name, attribute)| (name.clone(), value(&attribute.value)))
+        .collect()
 }
 
 fn within(mistake: Diagnostic, task: &Task) -> Diagnostic {
@@ -91,6 +100,8 @@ pub(crate) enum Code {
     User,
     KillSignal,
     NotYet,
+    Volume,
+    Node,
     Price,
 }
 
@@ -102,6 +113,8 @@ impl Code {
             Code::User => "E2003",
             Code::KillSignal => "E2004",
             Code::NotYet => "E2005",
+            Code::Volume => "E2010",
+            Code::Node => "E2101",
             Code::Price => "W2001",
         }
     }
@@ -113,6 +126,8 @@ impl Code {
             Code::User => "Unusable user",
             Code::KillSignal => "Unknown signal",
             Code::NotYet => "Not supported yet",
+            Code::Volume => "Unusable volume mount",
+            Code::Node => "Invalid configuration",
             Code::Price => "Weaker isolation",
         }
     }

@@ -7,13 +7,15 @@ use jobspec::{Group, Job, Task};
 
 use crate::allocation::Allocation;
 use crate::interpolate::replace;
-use crate::{ids, own_env};
+use crate::{cores, ids, own_env};
 
 /// What a task finds commands by unless its job says otherwise; the caller's own is not taken, so that a job behaves
 /// alike for everybody.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 /// Nomad's name for a datacenter that nobody named.
 const DATACENTER: &str = "dc1";
+/// Nomad's name for a region that nobody named.
+const REGION: &str = "global";
 const META: &str = "NOMAD_META_";
 /// Names that begin so are made fit for a shell.
 const CLEANED: [&str; 5] = [
@@ -71,7 +73,7 @@ pub(crate) fn of_task(
 ) -> BTreeMap<String, String> {
     let mut env = BTreeMap::new();
     env.extend(of_directories(directories));
-    env.extend(of_limits(task));
+    env.extend(of_limits(task, allocation));
     env.extend(of_names(job, group, task, allocation));
     let known = |text: &str| replace(text, |name| value_of(name, &env, allocation));
     let meta: Vec<_> = of_meta(&task.meta)
@@ -114,15 +116,19 @@ fn of_directories(directories: &Directories) -> [(String, String); 3] {
     ]
 }
 
-fn of_limits(task: &Task) -> impl Iterator<Item = (String, String)> + use<> {
+fn of_limits(
+    task: &Task,
+    allocation: &Allocation,
+) -> impl Iterator<Item = (String, String)> + use<> {
     let asked = &task.resources;
     let all = [
-        ("NOMAD_CPU_LIMIT", asked.cpu.to_string()),
+        ("NOMAD_CPU_LIMIT", allocation.mhz(task).to_string()),
+        ("NOMAD_CPU_CORES", cores::list(&allocation.cores)),
         ("NOMAD_MEMORY_LIMIT", asked.memory.to_string()),
         ("NOMAD_MEMORY_MAX_LIMIT", asked.memory_max.to_string()),
     ];
     all.into_iter()
-        .filter(|(_, value)| value != "0")
+        .filter(|(name, value)| !value.is_empty() && (value != "0" || *name == "NOMAD_CPU_CORES"))
         .map(|(name, value)| (name.to_owned(), value))
 }
 
@@ -144,8 +150,8 @@ fn of_names(
         ("NOMAD_TASK_NAME", task.name.clone()),
         ("NOMAD_JOB_ID", job.id.clone()),
         ("NOMAD_JOB_NAME", job.name.clone()),
-        ("NOMAD_DC", datacenter(&job.datacenters)),
-        ("NOMAD_REGION", job.region.clone()),
+        ("NOMAD_DC", datacenter(&job.datacenters, allocation)),
+        ("NOMAD_REGION", region(&job.region, allocation)),
         ("NOMAD_NAMESPACE", job.namespace.clone()),
         ("NOMAD_PARENT_CGROUP", allocation.parent_cgroup.clone()),
     ];
@@ -154,10 +160,19 @@ fn of_names(
         .map(|(name, value)| (name.to_owned(), value))
 }
 
-/// The first that is a name and no pattern.
-fn datacenter(wanted: &[String]) -> String {
+/// The node's, when it has one of its own; else the first of the job's that is a name and no pattern.
+fn datacenter(wanted: &[String], allocation: &Allocation) -> String {
+    if let Some(own) = &allocation.datacenter {
+        return own.clone();
+    }
     let name = wanted.iter().find(|name| !name.contains(['*', '?', '[']));
     name.map_or(DATACENTER, String::as_str).to_owned()
+}
+
+/// A job that names no region runs in the node's.
+fn region(asked: &str, allocation: &Allocation) -> String {
+    let own = allocation.region.as_deref().filter(|_| asked == REGION);
+    own.unwrap_or(asked).to_owned()
 }
 
 /// Each key as it is written and in capitals.

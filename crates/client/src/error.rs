@@ -1,5 +1,7 @@
 //! What can go wrong before, around and after a task.
+use std::borrow::Cow;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use jobspec::{Diagnostic, Span};
@@ -72,6 +74,16 @@ pub enum Error {
         /// Why there is no such driver.
         source: Unavailable,
     },
+    /// This node cannot take the job for another reason.
+    #[error("{constraint}")]
+    Placement {
+        /// The task, and the place of what cannot be had.
+        subject: Subject,
+        /// In the words of Nomad's scheduler.
+        constraint: String,
+        /// Why, and who has it.
+        reason: String,
+    },
     /// A directory of ours that others can change.
     #[error("{} must belong to root and be writable by root alone", path.display())]
     Unsafe {
@@ -99,7 +111,10 @@ pub enum Error {
     },
     /// No uid is left for a task without `user`.
     #[error("users: uid/gid pool exhausted")]
-    NoUid,
+    NoUid {
+        /// The pool.
+        pool: RangeInclusive<u32>,
+    },
     /// The host.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -113,7 +128,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
-            Error::MissingDriver { .. } => crate::exit::PLACEMENT,
+            Error::MissingDriver { .. } | Error::Placement { .. } => crate::exit::PLACEMENT,
             Error::Start { source, .. } => crate::exit::start_failure(source),
             _ => crate::exit::HOST,
         }
@@ -124,6 +139,7 @@ impl Error {
         match self {
             Error::UnknownDriver { subject, .. }
             | Error::MissingDriver { subject, .. }
+            | Error::Placement { subject, .. }
             | Error::Start { subject, .. }
             | Error::Lost { subject, .. } => Some(subject),
             _ => None,
@@ -131,8 +147,8 @@ impl Error {
     }
 
     /// What to do about it, where that is clear.
-    pub fn way_out(&self) -> Option<&'static str> {
-        match self {
+    pub fn way_out(&self) -> Option<Cow<'_, str>> {
+        let fixed = match self {
             Error::UnknownDriver { .. } => Some("this machine runs exec and exec2"),
             Error::MissingDriver { source, .. } => source.way_out,
             Error::Unsafe { .. } => Some(
@@ -141,10 +157,16 @@ impl Error {
             Error::Start { source, .. } if source.option() == Some("work_dir") => Some(
                 "work_dir must be a directory inside the task's root that no link of /proc leads to; a missing one is made",
             ),
-            Error::NoUid => Some(
-                "all uids of 80000-89999 are held by running tasks: wait for one to end, or set `user`",
-            ),
+            Error::NoUid { pool } => {
+                return Some(Cow::Owned(format!(
+                    "all uids of {}-{} are held by running tasks: wait for one to end, or set `user`",
+                    pool.start(),
+                    pool.end()
+                )));
+            }
+            Error::Placement { reason, .. } => return Some(Cow::Borrowed(reason)),
             _ => None,
-        }
+        };
+        fixed.map(Cow::Borrowed)
     }
 }

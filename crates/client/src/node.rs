@@ -1,9 +1,10 @@
 //! What the operator of this machine decided, in the words of Nomad's agent configuration.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cgroup::CpuSet;
 use driver::Kind;
 use driver::options::Values;
 
@@ -29,7 +30,7 @@ pub struct Node {
     /// `client.host_volume`, by label.
     pub host_volumes: BTreeMap<String, HostVolume>,
     /// `client.reserved.cores`: never given to a task.
-    pub reserved_cores: BTreeSet<usize>,
+    pub reserved_cores: CpuSet,
     /// `client.cgroup_parent`; `None`: `encamp.slice`, `/encamp` on v1.
     pub cgroup_parent: Option<String>,
     /// `client.max_kill_timeout`.
@@ -62,7 +63,7 @@ impl Default for Node {
             options: BTreeMap::new(),
             chroot_env: BTreeMap::new(),
             host_volumes: BTreeMap::new(),
-            reserved_cores: BTreeSet::new(),
+            reserved_cores: CpuSet::default(),
             cgroup_parent: None,
             max_kill_timeout: Duration::from_secs(30),
             dynamic_users: 80_000..=89_999,

@@ -1,4 +1,5 @@
 //! What can be said about a job before anything is made: which task, which driver, which mistakes.
+use cgroup::CpuSet;
 use driver::options::{self, Values};
 use driver::{Allowed, Asker, ConfigError, Driver, Kind, Place, StartError, Warning};
 use jobspec::{Diagnostic, Group, Job, Task};
@@ -8,8 +9,9 @@ use crate::allocation::{Allocation, Member, STATE};
 use crate::compute::compute;
 use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
+use crate::node::Node;
 use crate::settings::Settings;
-use crate::{signals, users};
+use crate::{placement, signals, volumes};
 
 /// The one task of a job, with its driver.
 #[derive(Debug)]
@@ -52,7 +54,11 @@ impl<'a> Plan<'a> {
             compute: allocation.compute,
             hidden: settings.hidden(),
         };
-        Driver::new(self.kind, &operator_config(self.kind), place)
+        Driver::new(
+            self.kind,
+            &operator_config(self.kind, &settings.node),
+            place,
+        )
     }
 
     /// Who the driver is told to run the task as, when no uid has been claimed yet.
@@ -65,19 +71,36 @@ impl<'a> Plan<'a> {
     }
 
     /// Mistakes that only the driver can see, found by describing the task's process without making anything.
-    pub(crate) fn check(&self, driver: &Driver, allocation: &Allocation) -> Result<(), Error> {
-        let user = self.user_before_claim(driver);
+    pub(crate) fn check(
+        &self,
+        driver: &Driver,
+        allocation: &Allocation,
+        settings: &Settings,
+    ) -> Result<(), Error> {
+        placement::user(self, &settings.node)?;
+        let user = self.user_before_claim(driver, settings);
         match driver.lower(&self.task_config(driver, allocation, &user)?) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.start_failed(error)),
         }
     }
 
-    fn user_before_claim(&self, driver: &Driver) -> String {
+    fn user_before_claim(&self, driver: &Driver, settings: &Settings) -> String {
         match self.user(driver) {
             User::Named(name) => name,
-            User::Dynamic => dynamic_name(users::FIRST),
+            User::Dynamic => dynamic_name(*settings.node.dynamic_users.start()),
         }
+    }
+
+    /// As many cores as the task will have, so that what is said of them can be checked before they are claimed.
+    pub(crate) fn cores_before_claim(&self) -> CpuSet {
+        let count = self
+            .task
+            .resources
+            .cores
+            .as_ref()
+            .map_or(0, |cores| cores.value);
+        (0..u32::try_from(count).unwrap_or(0)).collect()
     }
 
     fn checked(
@@ -171,14 +194,17 @@ pub struct Checked {
 /// What is wrong with the job.
 pub fn check(job: &Job, settings: &Settings) -> Result<Checked, Error> {
     let plan = Plan::of(job)?;
-    let allocation = Allocation::plan(crate::ids::uuid()?, &plan.task.name, settings, compute());
+    let mut allocation =
+        Allocation::plan(crate::ids::uuid()?, &plan.task.name, settings, compute());
+    allocation.volumes = volumes::known(plan.group, plan.task, &settings.node)?;
+    allocation.cores = plan.cores_before_claim();
     let driver = plan.driver(settings, &allocation)?;
-    match plan.check(&driver, &allocation) {
+    match plan.check(&driver, &allocation, settings) {
         // What this host lacks is no mistake of the job's.
         Err(Error::Start { .. }) => Ok(plan.checked(&driver, None, vec![])),
         Err(other) => Err(other),
         Ok(()) => {
-            let user = plan.user_before_claim(&driver);
+            let user = plan.user_before_claim(&driver, settings);
             let task = plan.task_config(&driver, &allocation, &user)?;
             let warnings = driver.warnings(&task).unwrap_or_default();
             Ok(plan.checked(&driver, driver.allowed(&task).ok(), warnings))
@@ -186,12 +212,24 @@ pub fn check(job: &Job, settings: &Settings) -> Result<Checked, Error> {
     }
 }
 
-/// Nomad's operators decide what jobs may unveil; whoever runs a job here owns the machine.
-pub fn operator_config(kind: Kind) -> Values {
+/// What the node's operator decided, with two things filled in: whoever runs a job here owns the machine and decides
+/// what it may unveil, and `chroot_env` is the client's, where Nomad has it, unless the plugin has its own.
+pub fn operator_config(kind: Kind, node: &Node) -> Values {
+    let mut values = node.plugins.get(&kind).cloned().unwrap_or_default();
     match kind {
-        Kind::Exec => Values::new(),
-        Kind::Exec2 => Values::from([("unveil_by_task".to_owned(), options::Value::Bool(true))]),
+        Kind::Exec if node.chroot_env.is_empty() => {}
+        Kind::Exec => {
+            let text = |(from, to): (&String, &String)| (from.clone(), to.as_str().into());
+            let map = options::Value::Map(node.chroot_env.iter().map(text).collect());
+            values.entry("chroot_env".to_owned()).or_insert(map);
+        }
+        Kind::Exec2 => {
+            values
+                .entry("unveil_by_task".to_owned())
+                .or_insert(options::Value::Bool(true));
+        }
     }
+    values
 }
 
 fn subject(task: &Task) -> Subject {

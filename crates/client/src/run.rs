@@ -1,28 +1,28 @@
 //! One job in the foreground: everything is settled, then made, then run, then unmade.
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use cgroup::{Cgroup, Host};
+use cgroup::{Cgroup, Host, Partition};
 use driver::{Driver, Health};
 use jobspec::{Job, Restart, RestartMode};
 
 use crate::alloc_dir::{self, DataDir, Layout};
 use crate::allocation::{Allocation, STDERR, STDOUT, mounts_name};
 use crate::compute::compute;
+use crate::cores::Cores;
 use crate::dirs::Owner;
-use crate::error::{Error, HostError, Unavailable};
+use crate::error::{Error, HostError, Subject, Unavailable};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::message::Inbox;
+use crate::node::Node;
 use crate::output::{Output, Pumps};
 use crate::plan::{Plan, User, dynamic_name};
 use crate::restart::Tracker;
 use crate::run_dir::{self, RunDir};
 use crate::settings::{Keep, Restarting, Settings};
 use crate::supervise::{Failure, Outcome, Stop, Supervision};
-use crate::{ids, signals, users};
+use crate::{cores, ids, placement, signals, users, volumes};
 
-/// Nomad's `client.max_kill_timeout`.
-const MAX_KILL_TIMEOUT: Duration = Duration::from_secs(30);
 /// What Nomad sends when a job names no signal.
 const KILL_SIGNAL: &str = "SIGINT";
 
@@ -49,13 +49,16 @@ pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Re
 
 /// Everything that can fail before anything is made.
 fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
-    let allocation = Allocation::plan(ids::uuid()?, &plan.task.name, settings, compute());
+    placement::driver(plan, &settings.node)?;
+    let mut allocation = Allocation::plan(ids::uuid()?, &plan.task.name, settings, compute());
     let driver = plan.driver(settings, &allocation)?;
     require_driver(plan, &driver)?;
     driver
         .check_calls()
         .map_err(|error| plan.start_failed(error))?;
-    plan.check(&driver, &allocation)
+    allocation.volumes = volumes::volumes(plan.group, plan.task, &settings.node)?;
+    allocation.cores = plan.cores_before_claim();
+    plan.check(&driver, &allocation, settings)
 }
 
 fn require_driver(plan: &Plan<'_>, driver: &Driver) -> Result<(), Error> {
@@ -98,7 +101,17 @@ struct Site {
     boot_id: String,
     cgroup: cgroup::Paths,
     claim: Option<users::Claim>,
+    host: Host,
+    node: Node,
+    on: Option<On>,
     keep: bool,
+}
+
+/// The cores that the task runs on.
+#[derive(Debug)]
+enum On {
+    Its(cores::Claim),
+    Shared(#[expect(dead_code, reason = "held, not read")] cores::Sharing),
 }
 
 impl Site {
@@ -115,16 +128,25 @@ impl Site {
         let mut left = run_dir::sweep(&base);
         left.extend(run_dir::sweep_other_boots(&data).err());
         left.extend(users::sweep(&data.users).err().map(Error::from));
-        left.iter().for_each(|error| tell(Event::Left(error)));
         let host = Host::detect()?;
+        let node = &settings.node;
+        let cores = Cores {
+            dir: &data.cores,
+            host: &host,
+            node,
+        };
+        left.extend(cores.sweep().err());
+        left.iter().for_each(|error| tell(Event::Left(error)));
         let boot_id = ids::boot_id()?;
         let compute = compute();
+        let parent = node.cgroup_parent.as_deref();
         loop {
             let mut allocation =
                 Allocation::plan(ids::uuid()?, &plan.task.name, &settings, compute);
             let (cgroup, cpuset_cgroup) =
-                host.standalone(None, &allocation.scope(&plan.task.name))?;
+                host.standalone_in(partition(plan), parent, &allocation.scope(&plan.task.name))?;
             allocation.cpuset_cgroup = cpuset_cgroup;
+            allocation.volumes = volumes::volumes(plan.group, plan.task, node)?;
             let driver = plan.driver(&settings, &allocation)?;
             let journal = journal(&allocation, &data, &boot_id, &plan.task.name, &cgroup);
             // A name that another run has is rare, and another UUID is near.
@@ -137,6 +159,9 @@ impl Site {
                     boot_id,
                     cgroup,
                     claim: None,
+                    host,
+                    node: settings.node,
+                    on: None,
                     keep: false,
                 });
             }
@@ -152,6 +177,7 @@ impl Site {
         tell: Tell<'_>,
     ) -> Result<u8, Error> {
         let user = self.settle_user(plan)?;
+        self.settle_cores(plan)?;
         let task = plan.task_config(&self.driver, &self.allocation, &user)?;
         let owner = self.make(plan, &task)?;
         let pumps = Pumps::start(
@@ -165,7 +191,7 @@ impl Site {
             user: &user,
             uid: owner.uid,
         });
-        let stop = stop(plan, tell);
+        let stop = stop(plan, settings, tell);
         let policy = policy(plan, settings);
         let tracker = Tracker::new(policy.clone(), plan.job.kind, Instant::now());
         let mut supervision = Supervision {
@@ -191,12 +217,47 @@ impl Site {
         match plan.user(&self.driver) {
             User::Named(name) => Ok(name),
             User::Dynamic => {
-                let claim = users::claim(&self.data.users, ids::random()?)?;
+                let claim =
+                    users::claim(&self.data.users, &self.node.dynamic_users, ids::random()?)?;
                 let uid = claim.uid;
                 self.claim = Some(claim);
                 self.run_dir.record(|journal| journal.uid = Some(uid))?;
                 Ok(dynamic_name(uid))
             }
+        }
+    }
+
+    /// Claims what the task runs on, or a place among those that share.
+    fn settle_cores(&mut self, plan: &Plan<'_>) -> Result<(), Error> {
+        let cores = Cores {
+            dir: &self.data.cores,
+            host: &self.host,
+            node: &self.node,
+        };
+        let Some(wanted) = &plan.task.resources.cores else {
+            self.on = Some(On::Shared(cores.share(&plan.subject())?));
+            return Ok(());
+        };
+        let subject = Subject {
+            span: wanted.span.clone(),
+            ..plan.subject()
+        };
+        let base = self.run_dir.base()?;
+        let holder = self.holder(plan);
+        let clear = &mut || drop(run_dir::sweep(&base));
+        let claim = cores.claim(wanted.value, &subject, &holder, clear)?;
+        self.allocation.cores = claim.cpus.clone();
+        self.on = Some(On::Its(claim));
+        Ok(())
+    }
+
+    fn holder(&self, plan: &Plan<'_>) -> cores::Holder {
+        cores::Holder {
+            job: plan.job.id.clone(),
+            task: plan.task.name.clone(),
+            alloc: ids::short(&self.allocation.id).to_owned(),
+            pid: std::process::id(),
+            run_dir: self.allocation.run_dir.clone(),
         }
     }
 
@@ -237,7 +298,19 @@ impl Site {
             drop(claim);
             users::release(&self.data.users, uid).map_err(Error::from)
         });
-        for error in cleared.err().into_iter().chain(released.err()) {
+        let cores = match self.on.take() {
+            Some(On::Its(claim)) => Cores {
+                dir: &self.data.cores,
+                host: &self.host,
+                node: &self.node,
+            }
+            .release(claim),
+            _ => Ok(()),
+        };
+        for error in [cleared.err(), released.err(), cores.err()]
+            .into_iter()
+            .flatten()
+        {
             tell(Event::Left(&error));
         }
         keep.then_some(self.allocation.alloc_dir)
@@ -261,13 +334,18 @@ fn journal(
     }
 }
 
-fn stop(plan: &Plan<'_>, tell: Tell<'_>) -> Stop {
+fn partition(plan: &Plan<'_>) -> Partition {
+    match plan.task.resources.cores {
+        Some(_) => Partition::Reserve,
+        None => Partition::Share,
+    }
+}
+
+fn stop(plan: &Plan<'_>, settings: &Settings, tell: Tell<'_>) -> Stop {
     let kill_timeout = plan.task.kill_timeout;
-    if kill_timeout > MAX_KILL_TIMEOUT {
-        tell(Event::Capped {
-            kill_timeout,
-            cap: MAX_KILL_TIMEOUT,
-        });
+    let cap = settings.node.max_kill_timeout;
+    if kill_timeout > cap {
+        tell(Event::Capped { kill_timeout, cap });
     }
     let signal = plan
         .task
@@ -276,7 +354,7 @@ fn stop(plan: &Plan<'_>, tell: Tell<'_>) -> Stop {
         .map_or(KILL_SIGNAL, |signal| signal.value.as_str());
     Stop {
         signal: signal.to_owned(),
-        grace: kill_timeout.min(MAX_KILL_TIMEOUT),
+        grace: kill_timeout.min(cap),
     }
 }
 

@@ -62,6 +62,11 @@ impl RunDir {
         Ok(Some(run))
     }
 
+    /// The directory that holds all runs' directories.
+    pub(crate) fn base(&self) -> Result<Dir, HostError> {
+        Dir::open(&self.base)
+    }
+
     /// Where fifos go.
     pub(crate) fn dir(&self) -> &Dir {
         &self.dir
@@ -208,7 +213,7 @@ mod tests {
 
     impl World {
         fn run(&self, id: &str, boot_id: &str) -> (RunDir, users::Claim) {
-            let claim = users::claim(&self.data.users, 5).unwrap();
+            let claim = users::claim(&self.data.users, &(80_000..=89_999), 5).unwrap();
             let journal = Journal {
                 boot_id: boot_id.to_owned(),
                 data_dir: self.data.path.clone(),

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use cgroup::CpuSet;
 use driver::Compute;
 use jobspec::{Config, Group, Job, JobType, Resources, Restart, RestartMode, Scope, Spanned, Task};
 
@@ -19,6 +20,7 @@ pub(crate) fn job() -> Job {
         groups: vec![Group {
             name: "web".to_owned(),
             span: 0..1,
+            volumes: vec![],
             tasks: vec![task()],
         }],
     }
@@ -37,8 +39,10 @@ pub(crate) fn task() -> Task {
         env: BTreeMap::new(),
         env_references: BTreeMap::new(),
         meta: BTreeMap::new(),
+        volume_mounts: vec![],
         resources: Resources {
             cpu: 100,
+            cores: None,
             memory: 300,
             memory_max: 0,
         },
@@ -81,6 +85,10 @@ pub(crate) fn allocation() -> Allocation {
         host_env: BTreeMap::from([("LANG".to_owned(), "de_AT.UTF-8".to_owned())]),
         node_name: "host".to_owned(),
         node: node(),
+        datacenter: None,
+        region: None,
+        volumes: vec![],
+        cores: CpuSet::default(),
         compute: Compute {
             total_mhz: 6000,
             cores: 2,

@@ -1,7 +1,7 @@
 //! What the user of a run decides about it.
 use std::path::PathBuf;
 
-use crate::allocation::{ALLOC, USERS};
+use crate::allocation::{ALLOC, CORES, USERS};
 use crate::node::Node;
 
 /// Where a run keeps its things and what becomes of them.
@@ -45,6 +45,7 @@ impl Settings {
         vec![
             self.data_dir.join(ALLOC),
             self.data_dir.join(USERS),
+            self.data_dir.join(CORES),
             self.run_dir.clone(),
         ]
     }

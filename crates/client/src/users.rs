@@ -1,12 +1,13 @@
-//! Uids for tasks without `user`: 80000 to 89999, each for one run at a time.
+//! Uids for tasks without `user`, of a pool (80000 to 89999 unless configured), each for one run at a time.
 //!
 //! A uid is claimed by a lock on `<uid>.lock`; the kernel drops the lock when its holder dies, however it dies. Who
 //! claims or gives back holds the lock of `resting` meanwhile, a table with the time at which each uid was last given
-//! back: four bytes per uid, seconds since 1970. A uid rests before it is given again, so that nothing of its last
+//! back: four bytes per uid, seconds since 1970, at four times the uid (the file has a long hole at its beginning). A uid rests before it is given again, so that nothing of its last
 //! owner (a file, a queue, a key) meets a stranger; when all free ones rest, the one that has rested longest goes.
 //! A lock file that nobody holds was left by a killed run: its uid rests from the claim on.
 use std::fs::File;
 use std::io;
+use std::ops::RangeInclusive;
 use std::os::unix::fs::FileExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,11 +17,8 @@ use rustix::io::Errno;
 use crate::dirs::{Dir, is};
 use crate::error::{Attempt, Error, HostError};
 
-/// Nomad's `client.users.dynamic_user_min`.
-pub(crate) const FIRST: u32 = 80_000;
-/// Nomad's `client.users.dynamic_user_max`.
-pub(crate) const LAST: u32 = 89_999;
-const COUNT: usize = (LAST - FIRST + 1) as usize;
+/// So many uids are looked at for one claim, however large the pool is.
+const WINDOW: u64 = 1 << 16;
 
 /// How long a uid rests.
 const REST_SECONDS: u32 = 600;
@@ -32,26 +30,38 @@ pub(crate) struct Claim {
     _lock: File,
 }
 
-/// Claims a uid; `start` says where the search begins.
-pub(crate) fn claim(dir: &Dir, start: u32) -> Result<Claim, Error> {
+/// Claims a uid of the pool; `start` says where the search begins.
+pub(crate) fn claim(dir: &Dir, pool: &RangeInclusive<u32>, start: u32) -> Result<Claim, Error> {
     let table = Table::lock(dir)?;
-    let released = table.read()?;
+    let (uids, turn) = window(pool, start);
+    let released = table.read(&uids)?;
     let now = now();
-    let mut order: Vec<usize> = (0..COUNT)
-        .map(|step| (start as usize + step) % COUNT)
+    let mut order: Vec<usize> = (0..released.len())
+        .map(|step| (turn + step) % released.len())
         .collect();
     // A stable sort: uids that have rested keep the random order, those that rest come after, the longest first.
     order.sort_by_key(|index| remaining(released[*index], now));
     for allow_resting in [false, true] {
         for index in &order {
             if (allow_resting || remaining(released[*index], now) == 0)
-                && let Some(claim) = try_claim(dir, FIRST + *index as u32, now, allow_resting)?
+                && let Some(claim) =
+                    try_claim(dir, uids.start() + *index as u32, now, allow_resting)?
             {
                 return Ok(claim);
             }
         }
     }
-    Err(Error::NoUid)
+    Err(Error::NoUid { pool: pool.clone() })
+}
+
+/// The uids that are looked at, and which of them first.
+fn window(pool: &RangeInclusive<u32>, start: u32) -> (RangeInclusive<u32>, usize) {
+    let count = u64::from(pool.end() - pool.start()) + 1;
+    if count <= WINDOW {
+        return (pool.clone(), (u64::from(start) % count) as usize);
+    }
+    let first = pool.start() + (u64::from(start) % (count - WINDOW + 1)) as u32;
+    (first..=first + (WINDOW - 1) as u32, 0)
 }
 
 /// Gives a uid back; from now on it rests. What nobody has claimed is fine, what another holds is left alone.
@@ -74,9 +84,7 @@ pub(crate) fn sweep(dir: &Dir) -> Result<(), HostError> {
     let table = Table::lock(dir)?;
     for name in dir.names()? {
         let uid = name.strip_suffix(".lock").and_then(|uid| uid.parse().ok());
-        let Some(uid) = uid.filter(|uid| (FIRST..=LAST).contains(uid)) else {
-            continue;
-        };
+        let Some(uid) = uid else { continue };
         if try_lock(&dir.file(&name, OFlags::RDWR)?)? {
             table.write(uid, now())?;
             dir.unlink(&name)?;
@@ -160,11 +168,12 @@ impl Table {
         Ok(Table(file))
     }
 
-    fn read(&self) -> Result<Vec<u32>, HostError> {
-        let mut bytes = vec![0; COUNT * 4];
+    fn read(&self, uids: &RangeInclusive<u32>) -> Result<Vec<u32>, HostError> {
+        let offset = u64::from(*uids.start()) * 4;
+        let mut bytes = vec![0; uids.clone().count() * 4];
         let mut filled = 0;
         while filled < bytes.len() {
-            match self.0.read_at(&mut bytes[filled..], filled as u64) {
+            match self.0.read_at(&mut bytes[filled..], offset + filled as u64) {
                 Ok(0) => break,
                 Ok(count) => filled += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -182,7 +191,7 @@ impl Table {
     }
 
     fn write(&self, uid: u32, released: u32) -> Result<(), HostError> {
-        let offset = u64::from(uid.saturating_sub(FIRST)) * 4;
+        let offset = u64::from(uid) * 4;
         self.0
             .write_all_at(&released.to_le_bytes(), offset)
             .attempt(|| "write the table of resting uids".to_owned())
@@ -197,6 +206,8 @@ mod tests {
     use super::*;
     use crate::testing::Scratch;
 
+    const POOL: RangeInclusive<u32> = 80_000..=89_999;
+
     fn pool() -> (Scratch, Dir) {
         let scratch = Scratch::new();
         let dir = Dir::open(scratch.path()).unwrap();
@@ -209,7 +220,7 @@ mod tests {
         let claim_some = || {
             let dir = Dir::open(scratch.path()).unwrap();
             (0..25)
-                .map(|_| claim(&dir, 17).unwrap())
+                .map(|_| claim(&dir, &POOL, 17).unwrap())
                 .collect::<Vec<_>>()
         };
         let claims: Vec<Claim> = std::thread::scope(|scope| {
@@ -220,16 +231,19 @@ mod tests {
         });
         let uids: BTreeSet<u32> = claims.iter().map(|claim| claim.uid).collect();
         assert_eq!(uids.len(), 50);
-        assert!(uids.iter().all(|uid| (FIRST..=LAST).contains(uid)));
+        assert!(uids.iter().all(|uid| POOL.contains(uid)));
     }
 
     #[test]
     fn a_uid_given_back_rests_and_leaves_no_lock_file() {
         let (_scratch, dir) = pool();
-        let first = claim(&dir, 5).unwrap().uid;
+        let first = claim(&dir, &POOL, 5).unwrap().uid;
         release(&dir, first).unwrap();
         assert_eq!(dir.names().unwrap(), ["resting"]);
-        assert_eq!((first, claim(&dir, 5).unwrap().uid), (80_005, 80_006));
+        assert_eq!(
+            (first, claim(&dir, &POOL, 5).unwrap().uid),
+            (80_005, 80_006)
+        );
     }
 
     #[test]
@@ -239,43 +253,70 @@ mod tests {
             .unwrap()
             .write(80_005, now() - REST_SECONDS)
             .unwrap();
-        assert_eq!(claim(&dir, 5).unwrap().uid, 80_005);
+        assert_eq!(claim(&dir, &POOL, 5).unwrap().uid, 80_005);
     }
 
     #[test]
     fn when_all_rest_the_longest_rested_goes() {
         let (_scratch, dir) = pool();
         let table = Table::lock(&dir).unwrap();
-        (FIRST..=LAST).for_each(|uid| table.write(uid, now() - 10).unwrap());
+        POOL.for_each(|uid| table.write(uid, now() - 10).unwrap());
         table.write(80_123, now() - 300).unwrap();
         drop(table);
-        assert_eq!(claim(&dir, 5).unwrap().uid, 80_123);
+        assert_eq!(claim(&dir, &POOL, 5).unwrap().uid, 80_123);
     }
 
     #[test]
     fn the_uid_of_a_killed_run_rests_too() {
         let (_scratch, dir) = pool();
-        drop(claim(&dir, 5).unwrap());
-        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+        drop(claim(&dir, &POOL, 5).unwrap());
+        assert_eq!(claim(&dir, &POOL, 5).unwrap().uid, 80_006);
     }
 
     #[test]
     fn the_lock_of_a_killed_run_is_swept_and_its_uid_rests() {
         let (_scratch, dir) = pool();
-        let held = claim(&dir, 9).unwrap();
-        drop(claim(&dir, 5).unwrap());
+        let held = claim(&dir, &POOL, 9).unwrap();
+        drop(claim(&dir, &POOL, 5).unwrap());
         sweep(&dir).unwrap();
         let mut names = dir.names().unwrap();
         names.sort();
         assert_eq!(names, [lock_name(held.uid).as_str(), "resting"]);
-        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+        assert_eq!(claim(&dir, &POOL, 5).unwrap().uid, 80_006);
     }
 
     #[test]
     fn a_held_uid_is_not_given_back_by_another() {
         let (_scratch, dir) = pool();
-        let held = claim(&dir, 5).unwrap();
+        let held = claim(&dir, &POOL, 5).unwrap();
         release(&dir, held.uid).unwrap();
-        assert_eq!(claim(&dir, 5).unwrap().uid, 80_006);
+        assert_eq!(claim(&dir, &POOL, 5).unwrap().uid, 80_006);
+    }
+
+    #[test]
+    fn a_pool_of_two_has_two() {
+        let (_scratch, dir) = pool();
+        let pool = 70_001..=70_002;
+        let held: Vec<Claim> = (0..2).map(|_| claim(&dir, &pool, 7).unwrap()).collect();
+        let uids: BTreeSet<u32> = held.iter().map(|claim| claim.uid).collect();
+        assert_eq!(uids, BTreeSet::from([70_001, 70_002]));
+        assert!(matches!(claim(&dir, &pool, 7), Err(Error::NoUid { .. })));
+    }
+
+    #[test]
+    fn a_uid_rests_whatever_pool_it_was_claimed_of() {
+        let (_scratch, dir) = pool();
+        release(&dir, claim(&dir, &(70_001..=70_002), 0).unwrap().uid).unwrap();
+        assert_eq!(claim(&dir, &(70_000..=70_002), 1).unwrap().uid, 70_002);
+    }
+
+    #[test]
+    fn a_pool_of_all_uids_is_no_burden() {
+        let (_scratch, dir) = pool();
+        let all = 1..=u32::MAX - 1;
+        for start in [0, 5, u32::MAX] {
+            assert!(all.contains(&claim(&dir, &all, start).unwrap().uid));
+        }
+        assert_eq!(window(&all, u32::MAX - 1).0.count() as u64, WINDOW);
     }
 }

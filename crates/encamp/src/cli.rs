@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use client::Settings;
 
+use crate::failure::Failure;
+use crate::{configuration, terminal};
+
 const EXIT_CODES: &str = "\
 Exit codes:
   0..123  the task's own
-  1       wrong usage, or an invalid job
-  2       this machine cannot take the job: a driver is missing
+  1       wrong usage, an invalid job or an invalid configuration
+  2       this machine cannot take the job: a driver, a volume or cores are missing
   124     the time was over
   125     encamp or this host failed
   126     the command was found and cannot be executed
@@ -35,14 +38,12 @@ pub(crate) struct Cli {
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// Where allocations are kept
-    #[arg(
-        long,
-        global = true,
-        value_name = "DIR",
-        default_value = "/var/lib/encamp"
-    )]
-    pub(crate) data_dir: PathBuf,
+    /// Configuration as Nomad's agent has it: a file, or a directory of *.hcl files [default: /etc/encamp.d, if it exists]
+    #[arg(short, long, global = true, value_name = "FILE|DIR")]
+    pub(crate) config: Vec<PathBuf>,
+    /// Where allocations are kept [default: data_dir of the configuration, or /var/lib/encamp]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
     /// Where running tasks are kept track of
     #[arg(
         long,
@@ -55,7 +56,7 @@ pub(crate) struct Global {
     /// Say nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say also what this host lacks, and what Landlock restricts
+    /// Say also what this host lacks, what Landlock restricts, and what of a configuration means nothing here
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// Without colours (also: NO_COLOR, NOMAD_CLI_NO_COLOR)
@@ -84,11 +85,19 @@ impl Global {
         }
     }
 
-    /// Where a run keeps its things; tasks see these paths, so they must be absolute.
-    pub(crate) fn settings(&self) -> std::io::Result<Settings> {
+    /// What the configuration says, and where a run keeps its things; tasks see these paths, so they must be absolute.
+    pub(crate) fn settings(&self) -> Result<Settings, Failure> {
+        let configuration = configuration::read(&self.config)?;
+        if self.verbose {
+            let note = |note| terminal::say(&format!("==> {note}\n"));
+            configuration.notes.iter().for_each(note);
+        }
+        let defaults = Settings::default();
+        let data_dir = self.data_dir.clone().or(configuration.data_dir);
         Ok(Settings {
-            data_dir: std::path::absolute(&self.data_dir)?,
+            data_dir: std::path::absolute(data_dir.unwrap_or(defaults.data_dir))?,
             run_dir: std::path::absolute(&self.run_dir)?,
+            node: configuration.node,
             ..Settings::default()
         })
     }
@@ -150,6 +159,7 @@ pub(crate) struct Doctor {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use clap::CommandFactory;
 
@@ -164,10 +174,20 @@ mod tests {
             ["encamp", "-q", "run", "f"],
             ["encamp", "run", "f", "-q"],
             ["encamp", "job", "run", "f"],
+            ["encamp", "run", "f", "-v"],
         ] {
             assert!(Cli::try_parse_from(arguments).is_ok(), "{arguments:?}");
         }
         assert!(Cli::try_parse_from(["encamp", "run", "f", "--rm", "--keep"]).is_err());
         assert!(Cli::try_parse_from(["encamp", "run", "f", "-v", "-q"]).is_err());
+    }
+
+    #[test]
+    fn configurations_are_taken_in_their_order() {
+        let cli = Cli::try_parse_from(["encamp", "-c", "a", "run", "f", "--config=b"]);
+        // A flag behind the command replaces those before it: clap knows one place of a global flag.
+        assert_eq!(cli.unwrap().global.config, [PathBuf::from("b")]);
+        let cli = Cli::try_parse_from(["encamp", "run", "-c", "a", "-c", "b", "f"]);
+        assert_eq!(cli.unwrap().global.config, ["a", "b"].map(PathBuf::from));
     }
 }

@@ -16,6 +16,22 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// A configuration cannot be read.
+    #[error("cannot read the configuration {}", path.display())]
+    ReadConfig {
+        /// A file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A configuration is wrong.
+    #[error("the configuration is wrong")]
+    Config {
+        /// All files.
+        files: Vec<JobFile>,
+        /// What is wrong in which of them.
+        mistakes: Vec<client::Misconfiguration>,
+    },
     /// The job file is wrong.
     #[error("the job file is wrong")]
     Parse {
@@ -41,7 +57,10 @@ impl Failure {
     /// As `encamp run --help` has them.
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
-            Failure::Read { .. } | Failure::Parse { .. } => exit::INVALID,
+            Failure::Read { .. }
+            | Failure::Parse { .. }
+            | Failure::ReadConfig { .. }
+            | Failure::Config { .. } => exit::INVALID,
             Failure::Client { source, .. } => source.exit_code(),
             Failure::Surroundings(_) => exit::HOST,
         }

@@ -8,6 +8,7 @@ mod allowed;
 mod argv;
 mod cli;
 mod commands;
+mod configuration;
 mod face;
 mod failure;
 mod machine;

@@ -36,6 +36,10 @@ impl Style {
 pub(crate) fn failure(failure: &Failure, style: Style) -> String {
     match failure {
         Failure::Parse { file, mistakes } => diagnostics(mistakes, file, style),
+        Failure::Config { files, mistakes } => mistakes
+            .iter()
+            .map(|found| diagnostic(&found.mistake, &files[found.file], style))
+            .collect(),
         Failure::Client { file, source } => match source.as_ref() {
             client::Error::Job(mistakes) => diagnostics(mistakes, file, style),
             source => {
@@ -43,7 +47,7 @@ pub(crate) fn failure(failure: &Failure, style: Style) -> String {
                     .subject()
                     .map(|subject| place(subject, file))
                     .unwrap_or_default();
-                chain(source, &place, source.way_out())
+                chain(source, &place, source.way_out().as_deref())
             }
         },
         other => chain(other, "", None),

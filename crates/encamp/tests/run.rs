@@ -68,6 +68,7 @@ impl World {
             ("data/alloc", ""),
             ("data/alloc_mounts", ""),
             ("data/users", "resting"),
+            ("data/cores", ".lock .sharing"),
             ("run", ".lock"),
         ] {
             let names = std::fs::read_dir(self.dir.join(dir))
@@ -77,7 +78,7 @@ impl World {
             let names = names.map(|entry| entry.file_name().into_string().unwrap());
             left.extend(
                 names
-                    .filter(|name| name != fixed)
+                    .filter(|name| !fixed.split(' ').any(|fixed| fixed == name))
                     .map(|name| format!("{dir}/{name}")),
             );
         }

@@ -63,6 +63,8 @@ codes! {
     INVALID_RESTART = "E1306" "Invalid restart policy";
     INVALID_ENV_NAME = "E1307" "Invalid environment variable name";
     INVALID_DATACENTERS = "E1308" "Invalid datacenters";
+    INVALID_VOLUME = "E1320" "Invalid volume";
+    CPU_AND_CORES = "E1321" "Conflicting resources";
 }
 
 #[cfg(test)]

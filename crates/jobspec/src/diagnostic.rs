@@ -85,7 +85,7 @@ impl fmt::Display for OneLine<'_> {
 }
 
 /// `file:line,column-column`, or `file:line,column-line,column` for more than one line.
-pub(crate) fn place(file: &str, text: &str, span: &Span) -> String {
+pub fn place(file: &str, text: &str, span: &Span) -> String {
     let (line, column) = position(text, span.start);
     let (end_line, end_column) = position(text, span.end.max(span.start));
     if line == end_line {

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use hcl_edit::structure::{Attribute, Block, Body, Structure};
 
-use crate::Span;
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::eval::span;
 use crate::report::Report;
 use crate::schema::Schema;
+use crate::{Span, Spanned};
 
 /// The known arguments and blocks of a body.
 pub(crate) struct Fields<'a> {
@@ -26,18 +26,55 @@ impl<'a> Fields<'a> {
         schema: &Schema,
         report: &mut Report<'_>,
     ) -> Self {
-        let mut fields = Self {
+        let mut fields = Self::none(header);
+        for structure in body {
+            fields.add(structure, schema, report);
+        }
+        fields
+    }
+
+    /// The same, where a name that is for later is let through: it comes back with its place.
+    pub(crate) fn passing(
+        body: &'a Body,
+        header: Span,
+        schema: &Schema,
+        report: &mut Report<'_>,
+    ) -> (Self, Vec<Spanned<String>>) {
+        let mut fields = Self::none(header);
+        let mut passed = Vec::new();
+        for structure in body {
+            let key = match structure {
+                Structure::Attribute(attribute) => &*attribute.key,
+                Structure::Block(block) => &*block.ident,
+            };
+            if schema.is_later(key.as_str()) {
+                passed.push(Spanned {
+                    value: key.as_str().to_owned(),
+                    span: match structure {
+                        Structure::Attribute(attribute) => span(&attribute.key),
+                        Structure::Block(block) => self::header(block),
+                    },
+                });
+            } else {
+                fields.add(structure, schema, report);
+            }
+        }
+        (fields, passed)
+    }
+
+    fn none(header: Span) -> Self {
+        Self {
             attributes: BTreeMap::new(),
             blocks: Vec::new(),
             header,
-        };
-        for structure in body {
-            match structure {
-                Structure::Attribute(attribute) => fields.attribute(attribute, schema, report),
-                Structure::Block(block) => fields.block_of(block, schema, report),
-            }
         }
-        fields
+    }
+
+    fn add(&mut self, structure: &'a Structure, schema: &Schema, report: &mut Report<'_>) {
+        match structure {
+            Structure::Attribute(attribute) => self.attribute(attribute, schema, report),
+            Structure::Block(block) => self.block_of(block, schema, report),
+        }
     }
 
     fn attribute(&mut self, attribute: &'a Attribute, schema: &Schema, report: &mut Report<'_>) {
@@ -53,7 +90,10 @@ impl<'a> Fields<'a> {
             let detail = format!("The argument \"{name}\" is not supported yet.");
             report.error(NOT_SUPPORTED_YET, place, detail);
         } else {
-            let detail = format!("An argument named \"{name}\" is not expected here.");
+            let detail = format!(
+                "An argument named \"{}\" is not expected here.",
+                crate::agent::written(name, &place, report)
+            );
             if schema.is_block(name) {
                 let way_out =
                     format!("{detail} Did you mean to define a block of type \"{name}\"?");

@@ -10,7 +10,7 @@ use serde::Serialize;
 pub type Span = Range<usize>;
 
 /// A value with its place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Spanned<T> {
     /// The value.
     pub value: T,
@@ -57,7 +57,21 @@ pub struct Group {
     /// Where it is.
     pub span: Span,
     /// In the order of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<Volume>,
+    /// In the order of the file.
     pub tasks: Vec<Task>,
+}
+
+/// A `volume` that a group asks for, of type `host`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Volume {
+    /// Its label.
+    pub name: Spanned<String>,
+    /// The name that the node knows it by; with `per_alloc`, followed by the allocation's index.
+    pub source: Spanned<String>,
+    /// `read_only`, or an access mode that says so.
+    pub read_only: bool,
 }
 
 /// A task.
@@ -80,6 +94,9 @@ pub struct Task {
     pub env_references: BTreeMap<String, BTreeSet<String>>,
     /// Meta of job, group and task merged.
     pub meta: BTreeMap<String, String>,
+    /// In the order of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub volume_mounts: Vec<VolumeMount>,
     /// `resources`.
     pub resources: Resources,
     /// `restart` of group and task merged, with the job type's defaults.
@@ -88,6 +105,23 @@ pub struct Task {
     pub kill_signal: Option<Spanned<String>>,
     /// `kill_timeout`, default 5 s.
     pub kill_timeout: Duration,
+}
+
+/// A `volume_mount`: where a task sees a volume of its group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VolumeMount {
+    /// Where the block is.
+    pub span: Span,
+    /// The label of the group's volume.
+    pub volume: Spanned<String>,
+    /// The path inside the task.
+    pub destination: Spanned<String>,
+    /// `read_only`.
+    pub read_only: bool,
+    /// `propagation_mode`: `private`, `host-to-task` or `bidirectional`.
+    pub propagation_mode: String,
+    /// `selinux_label`.
+    pub selinux_label: String,
 }
 
 /// The `config {}` block: names, values and their places. What is allowed in it is the driver's business.
@@ -137,8 +171,11 @@ pub enum Value {
 /// `resources`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Resources {
-    /// MHz, default 100.
+    /// MHz, default 100; 0 with `cores`.
     pub cpu: u64,
+    /// Whole cores for this task alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cores: Option<Spanned<u64>>,
     /// MB, default 300.
     pub memory: u64,
     /// MB; 0: none, -1: unlimited.

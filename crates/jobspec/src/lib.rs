@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod agent;
 mod codes;
 mod complaint;
 mod convert;
@@ -37,7 +38,7 @@ mod traversal;
 mod typed;
 
 pub use codes::{CODES, Code};
-pub use diagnostic::{Diagnostic, OneLine};
+pub use diagnostic::{Diagnostic, OneLine, place};
 pub use job::*;
 pub use runtime::evaluate;
 pub use scope::Scope;

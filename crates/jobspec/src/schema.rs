@@ -21,11 +21,11 @@ pub(crate) struct Nested {
     pub(crate) many: bool,
 }
 
-const fn one(name: &'static str) -> Nested {
+pub(crate) const fn one(name: &'static str) -> Nested {
     Nested { name, many: false }
 }
 
-const fn many(name: &'static str) -> Nested {
+pub(crate) const fn many(name: &'static str) -> Nested {
     Nested { name, many: true }
 }
 
@@ -40,6 +40,10 @@ impl Schema {
 
     pub(crate) fn is_argument(&self, name: &str) -> bool {
         self.arguments.contains(&name) || self.later_arguments.contains(&name)
+    }
+
+    pub(crate) fn is_later(&self, name: &str) -> bool {
+        self.later_arguments.contains(&name) || self.later_blocks.contains(&name)
     }
 
     pub(crate) fn nearest_argument(&self, given: &str) -> Option<&'static str> {
@@ -84,7 +88,7 @@ pub(crate) const JOB: Schema = Schema {
 
 pub(crate) const GROUP: Schema = Schema {
     arguments: &["count", "meta"],
-    blocks: &[many("task"), one("restart"), one("meta")],
+    blocks: &[many("task"), many("volume"), one("restart"), one("meta")],
     later_arguments: &[
         "max_client_disconnect",
         "max_run_duration",
@@ -108,7 +112,6 @@ pub(crate) const GROUP: Schema = Schema {
         "spread",
         "update",
         "vault",
-        "volume",
     ],
 };
 
@@ -127,6 +130,7 @@ pub(crate) const TASK: Schema = Schema {
         one("meta"),
         one("resources"),
         one("restart"),
+        many("volume_mount"),
     ],
     later_arguments: &["kind", "leader", "shutdown_delay"],
     later_blocks: &[
@@ -147,14 +151,13 @@ pub(crate) const TASK: Schema = Schema {
         "service",
         "template",
         "vault",
-        "volume_mount",
     ],
 };
 
 pub(crate) const RESOURCES: Schema = Schema {
-    arguments: &["cpu", "memory", "memory_max"],
+    arguments: &["cores", "cpu", "memory", "memory_max"],
     blocks: &[],
-    later_arguments: &["cores", "disk", "iops", "secrets"],
+    later_arguments: &["disk", "iops", "secrets"],
     later_blocks: &["device", "dynamic", "network", "numa"],
 };
 
@@ -163,4 +166,32 @@ pub(crate) const RESTART: Schema = Schema {
     blocks: &[],
     later_arguments: &["render_templates"],
     later_blocks: &["dynamic"],
+};
+
+pub(crate) const VOLUME: Schema = Schema {
+    arguments: &[
+        "access_mode",
+        "attachment_mode",
+        "per_alloc",
+        "read_only",
+        "source",
+        "sticky",
+        "type",
+    ],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &["mount_options"],
+};
+
+pub(crate) const VOLUME_MOUNT: Schema = Schema {
+    arguments: &[
+        "destination",
+        "propagation_mode",
+        "read_only",
+        "selinux_label",
+        "volume",
+    ],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &[],
 };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::codes::*;
-use crate::convert::{to_number, to_string, type_name};
+use crate::convert::{to_bool, to_number, to_string, type_name};
 use crate::diagnostic::Diagnostic;
 use crate::eval::{evaluate, span};
 use crate::fields::Fields;
@@ -99,6 +99,23 @@ impl Fields<'_> {
                 Err(wrong(name, "a number is required".to_owned(), span, report))
             }
             (None, _) => Err(wrong(name, required("number", &value), span, report)),
+        }
+    }
+
+    pub(crate) fn flag(
+        &self,
+        name: &str,
+        report: &mut Report<'_>,
+    ) -> Result<Option<Spanned<bool>>, Reported> {
+        let Some(Spanned { value, span }) = self.value(name, report)? else {
+            return Ok(None);
+        };
+        match to_bool(&value) {
+            Some(value) => Ok(Some(Spanned { value, span })),
+            None if matches!(value, Value::String(_)) => {
+                Err(wrong(name, "a bool is required".to_owned(), span, report))
+            }
+            None => Err(wrong(name, required("bool", &value), span, report)),
         }
     }
 

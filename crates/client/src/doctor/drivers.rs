@@ -22,7 +22,7 @@ fn one(kind: Kind, settings: &Settings) -> Finding {
         hidden: settings.hidden(),
     };
     let check = format!("driver.{}", kind.name());
-    match Driver::new(kind, &operator_config(kind), place) {
+    match Driver::new(kind, &operator_config(kind, &settings.node), place) {
         Ok(driver) => told(kind, check, &driver.fingerprint()),
         Err(error) => Finding::failure(check, format!("driver {:?}: {error}", kind.name())),
     }

@@ -148,14 +148,18 @@ impl<'a> Progress<'a> {
             (name, None) => name.to_owned(),
         };
         let resources = &task.resources;
+        let compute = match &resources.cores {
+            Some(cores) => format!("cores {}", cores.value),
+            None => format!("cpu {} MHz", resources.cpu),
+        };
         vec![
             format!(
                 "job {:?} ({kind}): group {}, driver {}",
                 self.job.name, group.name, task.driver.value
             ),
             format!(
-                "{}[0]/{}  user {user} · cpu {} MHz · memory {} MiB",
-                group.name, task.name, resources.cpu, resources.memory
+                "{}[0]/{}  user {user} · {compute} · memory {} MiB",
+                group.name, task.name, resources.memory
             ),
         ]
     }

@@ -14,17 +14,16 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
         stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
     };
+    let settings = settings(run, global)?;
     let mut progress = Progress::new(&job, global.talk());
-    let ended = client::run(&job, &settings(run, global)?, output, &mut |event| {
-        progress.tell(&event)
-    });
+    let ended = client::run(&job, &settings, output, &mut |event| progress.tell(&event));
     ended.map_err(|source| Failure::Client {
         file,
         source: Box::new(source),
     })
 }
 
-fn settings(run: &Run, global: &Global) -> std::io::Result<Settings> {
+fn settings(run: &Run, global: &Global) -> Result<Settings, Failure> {
     let keep = match (run.rm, run.keep) {
         (true, _) => Keep::Never,
         (false, true) => Keep::Always,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hcl_edit::structure::Block;
 
 use super::restart::Policy;
-use super::{maps, name, only_one, task};
+use super::{maps, name, only_one, task, volume};
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Fields, header, title};
@@ -39,6 +39,7 @@ pub(crate) fn group(
         kind: job.kind,
         meta: meta.clone().unwrap_or_default(),
     };
+    let volumes = volume::volumes(&fields, report);
     let tasks = tasks(
         &fields,
         block,
@@ -47,10 +48,13 @@ pub(crate) fn group(
         report,
     );
     count.and(restart.map(drop)).and(meta.map(drop))?;
+    let (volumes, tasks) = (volumes?, tasks?);
+    volume::defined(&volumes, &tasks, report)?;
     Ok(Group {
         name: name?.value,
         span: header(block),
-        tasks: tasks?,
+        volumes,
+        tasks,
     })
 }
 
@@ -62,9 +66,11 @@ pub(crate) fn of_task(
 ) -> Result<Group, Reported> {
     let read = |report: &mut Report<'_>| task::task(block, job, &Policy::default(), report);
     let task = report.inside(title(block), read)?;
+    volume::defined(&[], std::slice::from_ref(&task), report)?;
     Ok(Group {
         name: task.name.clone(),
         span: task.span.clone(),
+        volumes: Vec::new(),
         tasks: vec![task],
     })
 }

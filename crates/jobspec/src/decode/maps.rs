@@ -6,6 +6,7 @@ use hcl_edit::expr::{Expression, ObjectKey};
 use hcl_edit::structure::{Attribute, Block, Structure};
 
 use super::no_labels;
+use crate::agent::written;
 use crate::codes::*;
 use crate::convert::to_string;
 use crate::eval::{evaluate, span};
@@ -43,6 +44,15 @@ fn env_name(name: &str, place: &Span, report: &mut Report<'_>) -> Result<(), Rep
     Err(report.error(INVALID_ENV_NAME, place.clone(), problem))
 }
 
+/// Reads a map whose keys may be anything.
+pub(crate) fn plain(
+    fields: &Fields<'_>,
+    name: &str,
+    report: &mut Report<'_>,
+) -> Result<Map, Reported> {
+    map(fields, name, |_, _, _| Ok(()), report)
+}
+
 type CheckName = fn(&str, &Span, &mut Report<'_>) -> Result<(), Reported>;
 
 fn map(
@@ -64,12 +74,13 @@ fn of_block(block: &Block, check: CheckName, report: &mut Report<'_>) -> Result<
     for structure in &block.body {
         match structure {
             Structure::Attribute(attribute) => {
-                let name = attribute.key.as_str();
+                let key = span(&attribute.key);
+                let name = written(attribute.key.as_str(), &key, report);
                 let place = span(&attribute.value);
                 let value = evaluate(&attribute.value, report);
-                let text = value.and_then(|value| text(name, &value, place, report));
-                let named = check(name, &span(&attribute.key), report);
-                entries.push(named.and(text).map(|text| (name.to_owned(), text)));
+                let text = value.and_then(|value| text(&name, &value, place, report));
+                let named = check(&name, &key, report);
+                entries.push(named.and(text).map(|text| (name, text)));
             }
             Structure::Block(nested) => {
                 let name = nested.ident.as_str();

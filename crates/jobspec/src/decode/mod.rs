@@ -3,11 +3,12 @@
 mod config;
 mod group;
 mod job;
-mod maps;
+pub(crate) mod maps;
 mod references;
 mod resources;
 mod restart;
 mod task;
+mod volume;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,7 @@ use crate::{Span, Spanned};
 pub(crate) use job::file;
 
 /// Reads the one label of a block that has a name.
-fn name(block: &Block, report: &mut Report<'_>) -> Result<Spanned<String>, Reported> {
+pub(crate) fn name(block: &Block, report: &mut Report<'_>) -> Result<Spanned<String>, Reported> {
     let kind = block.ident.as_str();
     let Some(label) = block.labels.first() else {
         let detail = format!("A {kind} block needs a name: {kind} \"example\" {{ … }}.");
@@ -53,7 +54,7 @@ fn name(block: &Block, report: &mut Report<'_>) -> Result<Spanned<String>, Repor
 }
 
 /// Reports the labels of a block that has none.
-fn no_labels(block: &Block, report: &mut Report<'_>) {
+pub(crate) fn no_labels(block: &Block, report: &mut Report<'_>) {
     if let Some(label) = block.labels.first() {
         let kind = block.ident.as_str();
         let detail = format!("No labels are expected for {kind} blocks.");

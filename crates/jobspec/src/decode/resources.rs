@@ -26,6 +26,7 @@ pub(crate) fn resources(
     match block {
         None => Ok(Resources {
             cpu: DEFAULT_CPU,
+            cores: None,
             memory: DEFAULT_MEMORY,
             memory_max: 0,
         }),
@@ -39,18 +40,44 @@ fn read(block: &Block, report: &mut Report<'_>) -> Result<Resources, Reported> {
     let cpu = amount(&fields, "cpu", MIN_CPU..=MAX_CPU, report);
     let memory = amount(&fields, "memory", MIN_MEMORY..=MAX_MEMORY, report);
     let memory_max = fields.integer("memory_max", report);
-    let (cpu, memory) = (
-        cpu?.unwrap_or(DEFAULT_CPU),
-        memory?.unwrap_or(DEFAULT_MEMORY),
-    );
+    let cores = cores(&fields, report);
+    let (cpu, memory, cores) = (cpu?, memory?.unwrap_or(DEFAULT_MEMORY), cores?);
     Ok(Resources {
-        cpu,
+        cpu: exclusive(cpu, cores.as_ref(), report)?,
+        cores,
         memory,
         memory_max: match memory_max? {
             None => 0,
             Some(given) => most(&given, memory, report)?,
         },
     })
+}
+
+/// More cores than a cpuset can name; whether the node has so many is not the file's business.
+const MAX_CORES: u64 = 1 << 16;
+
+fn cores(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<Option<Spanned<u64>>, Reported> {
+    let span = fields.integer("cores", report)?.map(|given| given.span);
+    let amount = amount(fields, "cores", 1..=MAX_CORES, report)?;
+    Ok(amount
+        .zip(span)
+        .map(|(value, span)| Spanned { value, span }))
+}
+
+/// The MHz: none of their own beside whole cores.
+fn exclusive(
+    cpu: Option<u64>,
+    cores: Option<&Spanned<u64>>,
+    report: &mut Report<'_>,
+) -> Result<u64, Reported> {
+    match (cpu, cores) {
+        (Some(_), Some(cores)) => {
+            let detail = "Task can only ask for 'cpu' or 'cores' resource, not both.";
+            Err(report.error_at(CPU_AND_CORES, cores, detail))
+        }
+        (None, Some(_)) => Ok(0),
+        (cpu, None) => Ok(cpu.unwrap_or(DEFAULT_CPU)),
+    }
 }
 
 fn amount(

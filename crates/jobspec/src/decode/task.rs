@@ -6,7 +6,7 @@ use hcl_edit::structure::Block;
 
 use super::group::Inherited;
 use super::restart::Policy;
-use super::{config, maps, name, references, resources};
+use super::{config, maps, name, references, resources, volume};
 use crate::codes::*;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
@@ -33,6 +33,7 @@ pub(crate) fn task(
     let config = config::config(fields.block("config"), header(block), report);
     let env = maps::env(&fields, report);
     let meta = maps::meta(&fields, &group.meta, report);
+    let volume_mounts = volume::mounts(&fields, report);
     let resources = resources::resources(fields.block("resources"), report);
     let restart = Policy::of(fields.block("restart"), restart, group.kind, report);
     let kill_signal = fields.text("kill_signal", report);
@@ -46,6 +47,7 @@ pub(crate) fn task(
         env: env?,
         env_references: references::of_env(&fields),
         meta: meta?,
+        volume_mounts: volume_mounts?,
         resources: resources?,
         restart: restart?.complete(group.kind),
         kill_signal: given(kill_signal?),

@@ -35,8 +35,6 @@ job "a" {
     }
     vault {
     }
-    volume {
-    }
     task "c" {
       driver = "exec"
     }

@@ -39,10 +39,7 @@ job "a" {
       }
       vault {
       }
-      volume_mount {
-      }
       resources {
-        cores = 1
         disk = 1
         iops = 1
         secrets = 1

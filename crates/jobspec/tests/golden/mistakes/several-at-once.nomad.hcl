@@ -18,7 +18,7 @@ job "a" {
       }
 
       resources {
-        cores  = 2
+        iops   = 2
         memory = 1
       }
 

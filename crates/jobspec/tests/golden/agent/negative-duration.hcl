@@ -1,0 +1,3 @@
+client {
+  max_kill_timeout = "-5s"
+}

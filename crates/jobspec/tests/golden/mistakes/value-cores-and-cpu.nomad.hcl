@@ -1,0 +1,9 @@
+job "a" {
+  task "c" {
+    driver = "exec"
+    resources {
+      cpu   = 100
+      cores = 1
+    }
+  }
+}

@@ -1,0 +1,8 @@
+job "a" {
+  task "c" {
+    driver = "exec"
+    resources {
+      cores = 0
+    }
+  }
+}

@@ -35,13 +35,10 @@ pub(super) fn mounts(
     mounts.extend(view.covered_run.then(|| lower::cover("/run")));
     mounts.extend(given.hidden.iter().map(lower::cover));
     mounts.extend(view.resolver());
-    mounts.extend(
-        grants
-            .0
-            .iter()
-            .filter(|grant| view.returned(grant))
-            .map(granted),
-    );
+    for grant in grants.0.iter().filter(|grant| view.returned(grant)) {
+        mounts.push(granted(grant));
+        mounts.extend(lower::covers(given.hidden, &grant.path, &grant.path));
+    }
     mounts.push(lower::proc());
     mounts.extend(own(layout));
     mounts.extend(lower::volumes(given)?);

@@ -97,10 +97,8 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
         } => join(fd(*namespace), *kinds),
         Step::Loopback => network::loopback_up(),
         Step::Hostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
-        Step::SlaveMounts => {
-            let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-            Ok(rustix::mount::mount_change(c"/", slave)?)
-        }
+        Step::SlaveMounts => propagate(MountPropagationFlags::DOWNSTREAM),
+        Step::PrivateMounts => propagate(MountPropagationFlags::PRIVATE),
         Step::ReadOnlyTree => sys::mount_setattr(CWD, c"/", true, libc::MOUNT_ATTR_RDONLY, 0),
         Step::PivotRoot { root } => pivot(fd(*root)),
         Step::MoveRoot { root } => {
@@ -214,6 +212,13 @@ fn move_over_root(root: BorrowedFd<'_>) -> io::Result<()> {
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )?;
     Ok(rustix::process::fchdir(root)?)
+}
+
+fn propagate(kind: MountPropagationFlags) -> io::Result<()> {
+    Ok(rustix::mount::mount_change(
+        c"/",
+        kind | MountPropagationFlags::REC,
+    )?)
 }
 
 fn pivot(root: BorrowedFd<'_>) -> io::Result<()> {

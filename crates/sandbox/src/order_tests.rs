@@ -28,7 +28,10 @@ fn spec(init: Init) -> Spec {
             hostname: None,
         },
         init,
-        root: Root::Host { read_only: true },
+        root: Root::Host {
+            read_only: true,
+            slave: true,
+        },
         mounts: vec![],
         masked: vec![],
         read_only: vec![],

@@ -79,7 +79,7 @@ impl Preparation {
 
     fn root(&mut self, root: &Root) -> Result<(View, Chosen), Error> {
         match root {
-            Root::Host { read_only } => {
+            Root::Host { read_only, .. } => {
                 let step = read_only.then_some(Step::ReadOnlyTree);
                 Ok((
                     host(Links::All)?,

@@ -8,6 +8,7 @@ mod attacks;
 mod capabilities;
 mod cgroup;
 mod crash;
+mod devices;
 mod dns;
 mod environment;
 mod hostname;
@@ -20,6 +21,7 @@ mod poor_hosts;
 mod root;
 mod signals;
 mod stdio;
+mod volumes;
 
 use serde_json::Value;
 use suite::{Job, Need, World};

@@ -11,7 +11,7 @@ use rustix::mount::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid};
 
-use crate::network;
+use crate::loopback;
 use crate::step::{Filesystem, Step};
 use crate::sys::{self, CloneArgs, Cloned};
 
@@ -95,7 +95,7 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             kinds,
             ..
         } => join(fd(*namespace), *kinds),
-        Step::Loopback => network::loopback_up(),
+        Step::Loopback => loopback::up(),
         Step::Hostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
         Step::SlaveMounts => propagate(MountPropagationFlags::DOWNSTREAM),
         Step::PrivateMounts => propagate(MountPropagationFlags::PRIVATE),

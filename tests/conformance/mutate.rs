@@ -82,7 +82,12 @@ fn candidates(was: &Value) -> Vec<Value> {
         Value::Bool(yes) => vec![json!(!yes)],
         Value::Number(number) => vec![json!(number.as_i64().map_or(1, |number| number + 1))],
         Value::String(text) => vec![json!("WRITE"), json!("READ"), json!(format!("{text}~"))],
-        Value::Null => vec![json!({"rules": [], "scoped": true}), json!("x"), json!(1)],
+        Value::Null => vec![
+            json!({"rules": [], "scoped": true}),
+            json!("Private"),
+            json!("x"),
+            json!(1),
+        ],
         Value::Array(items) => match items.split_last() {
             Some((_, rest)) => vec![json!(rest)],
             None => vec![
@@ -93,7 +98,7 @@ fn candidates(was: &Value) -> Vec<Value> {
         },
         Value::Object(entries) if entries.len() == 1 => vec![
             json!({"Directory": {"scratch": "/x", "no_pivot_root": false}}),
-            json!({"Host": {"read_only": true}}),
+            json!({"Host": {"read_only": true, "slave": true}}),
             json!("Cover"),
             json!("Null"),
         ],

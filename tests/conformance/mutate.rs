@@ -87,6 +87,7 @@ fn candidates(was: &Value) -> Vec<Value> {
         Value::Null => vec![
             json!({"argument": 0, "mask": 1, "value": 1}),
             json!({"rules": [], "scoped": true}),
+            json!("Private"),
             json!("x"),
             json!(1),
         ],
@@ -100,7 +101,7 @@ fn candidates(was: &Value) -> Vec<Value> {
         },
         Value::Object(entries) if entries.len() == 1 => vec![
             json!({"Directory": {"scratch": "/x", "no_pivot_root": false}}),
-            json!({"Host": {"read_only": true}}),
+            json!({"Host": {"read_only": true, "slave": true}}),
             json!("Cover"),
             json!("Null"),
         ],

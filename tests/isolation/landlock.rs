@@ -348,3 +348,22 @@ fn the_working_directory_is_the_task_directory_and_can_be_listed() {
         json!(format!("{cwd}/local"))
     );
 }
+
+#[test]
+fn a_file_of_the_tasks_own_procfs_can_be_unveiled_alone() {
+    if !require(NEEDS) {
+        return;
+    }
+    let world = World::shared();
+    let args = ["read", "/proc/version", ",", "read", "/proc/uptime"];
+    let mut driven = suite::Driven::new(&world, driver::Kind::Exec2, &args);
+    driven.operate("unveil_defaults", false.into());
+    let unveil = ["rx:/usr/local/bin", "r:/proc/version"];
+    driven.config("unveil", unveil.as_slice().into());
+    let lines = driven.run().exited(0).lines();
+    assert_eq!(
+        (&lines[0]["ok"], &lines[1]["errno"]),
+        (&true.into(), &EACCES.into()),
+        "{lines:?}"
+    );
+}

@@ -15,6 +15,7 @@ mod chroot_env;
 mod cores;
 mod crash;
 mod defaults;
+mod devices;
 mod devices_cgroup;
 mod dns;
 mod enter;
@@ -54,6 +55,7 @@ mod systemd;
 mod tries;
 mod unveil;
 mod users;
+mod volumes;
 
 use serde_json::Value;
 use suite::{Job, Need, World};

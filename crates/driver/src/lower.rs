@@ -99,13 +99,28 @@ pub(crate) fn bind(path: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Moun
 /// The volumes in the job's order, each followed by covers for what no task may see below it.
 pub(crate) fn volumes(given: Given<'_>) -> Result<Vec<Mount>, StartError> {
     let mut mounts = Vec::new();
+    let hidden: Vec<_> = given.hidden.iter().map(|hidden| real(hidden)).collect();
     for volume in &given.task.mounts {
         let mount = volume_mount(volume)?;
-        let covers = covers(given.hidden, &volume.host_path, &mount.target);
+        let source = real(&volume.host_path);
+        if let Some(hidden) = hidden.iter().find(|hidden| source.starts_with(hidden)) {
+            let message = format!(
+                "the volume at {:?} lies in {}, which no task may see",
+                volume.task_path,
+                hidden.display()
+            );
+            return Err(value("volume_mount", message));
+        }
+        let covers = covers(&hidden, &source, &mount.target);
         mounts.push(mount);
         mounts.extend(covers);
     }
     Ok(mounts)
+}
+
+/// Without links: what is hidden is told by where it is, not by how it is called. What does not exist is called as it is.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| clean(path))
 }
 
 fn volume_mount(volume: &task_config::Mount) -> Result<Mount, StartError> {

@@ -11,7 +11,7 @@ use rustix::mount::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid};
 
-use crate::network;
+use crate::loopback;
 use crate::step::{Filesystem, Step};
 use crate::sys::{self, CloneArgs, Cloned};
 
@@ -107,12 +107,10 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             kinds,
             ..
         } => join(fd(*namespace), *kinds),
-        Step::Loopback => network::loopback_up(),
+        Step::Loopback => loopback::up(),
         Step::Hostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
-        Step::SlaveMounts => {
-            let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-            Ok(rustix::mount::mount_change(c"/", slave)?)
-        }
+        Step::SlaveMounts => propagate(MountPropagationFlags::DOWNSTREAM),
+        Step::PrivateMounts => propagate(MountPropagationFlags::PRIVATE),
         Step::ReadOnlyTree => sys::mount_setattr(CWD, c"/", true, libc::MOUNT_ATTR_RDONLY, 0),
         Step::PivotRoot { root } => pivot(fd(*root)),
         Step::MoveRoot { root } => {
@@ -235,6 +233,13 @@ fn move_over_root(root: BorrowedFd<'_>) -> io::Result<()> {
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )?;
     Ok(rustix::process::fchdir(root)?)
+}
+
+fn propagate(kind: MountPropagationFlags) -> io::Result<()> {
+    Ok(rustix::mount::mount_change(
+        c"/",
+        kind | MountPropagationFlags::REC,
+    )?)
 }
 
 fn pivot(root: BorrowedFd<'_>) -> io::Result<()> {

@@ -18,6 +18,7 @@ pub mod init;
 pub mod landlock;
 mod launch;
 mod layer;
+mod loopback;
 mod mountinfo;
 mod mounts;
 mod network;

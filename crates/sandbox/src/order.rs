@@ -5,7 +5,7 @@ use rustix::thread::CapabilitySet;
 
 use crate::program::Program;
 use crate::seccomp::Instruction;
-use crate::spec::{Init, Network, Sharing, Spec};
+use crate::spec::{Init, Network, Root, Sharing, Spec};
 use crate::step::Step;
 
 /// Descriptors that `prepare` has made, by what they are for.
@@ -108,7 +108,10 @@ fn host_side(spec: &Spec, parts: &Parts) -> Vec<Step> {
     steps.extend(parts.network.clone());
     steps.extend(parts.hostname.clone());
     // Before the first mount, or the host would see it (mount_namespaces(7)).
-    steps.push(Step::SlaveMounts);
+    steps.push(match spec.root {
+        Root::Host { slave: false, .. } => Step::PrivateMounts,
+        _ => Step::SlaveMounts,
+    });
     steps
 }
 

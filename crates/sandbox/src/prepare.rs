@@ -86,7 +86,7 @@ impl Preparation {
 
     fn root(&mut self, root: &Root) -> Result<(View, Chosen), Error> {
         match root {
-            Root::Host { read_only } => {
+            Root::Host { read_only, .. } => {
                 let step = read_only.then_some(Step::ReadOnlyTree);
                 Ok((
                     host(Links::All)?,
@@ -107,7 +107,9 @@ impl Preparation {
                 let tree = rustix::mount::open_tree(&scratch.root, c"", flags)
                     .map_err(|e| Error::path("clone the mount of", path, e))?;
                 // Device nodes work below /dev only: CAP_MKNOD is among what a process may be given.
-                sys::mount_setattr(tree.as_fd(), c"", false, libc::MOUNT_ATTR_NODEV, 0)
+                // A clone of a shared mount is shared, and pivot_root(2) takes none such.
+                let (nodev, private) = (libc::MOUNT_ATTR_NODEV, libc::MS_PRIVATE);
+                sys::mount_setattr(tree.as_fd(), c"", false, nodev, private)
                     .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
                 let base = tree
                     .try_clone()

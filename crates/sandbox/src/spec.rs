@@ -129,10 +129,12 @@ pub enum Init {
 /// What becomes `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Root {
-    /// The host's root as a slave; recursively read-only when asked, only what is attached after that is writable.
+    /// The host's root; recursively read-only when asked, only what is attached after that is writable.
     Host {
         /// `mount_setattr(2)` with `AT_RECURSIVE`.
         read_only: bool,
+        /// What the host mounts later arrives, and as writable as it is there; otherwise it never does.
+        slave: bool,
     },
     /// A directory of our own that becomes `/` by pivot_root(2). It is nodev: nodes work below a [`Source::Dev`] only.
     Directory {

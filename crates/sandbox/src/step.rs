@@ -62,6 +62,8 @@ pub enum Step {
     },
     /// Nothing that is mounted from here on reaches the host; what the host mounts later still arrives.
     SlaveMounts,
+    /// Nothing that is mounted from here on reaches the host, and nothing that the host mounts later arrives.
+    PrivateMounts,
     /// The whole tree becomes read-only, recursively.
     ReadOnlyTree,
     /// Attach the new root over `/`, change into it, pivot_root(2), detach the old one.
@@ -199,6 +201,7 @@ impl fmt::Display for Step {
             Step::Loopback => f.write_str("bring the loopback device up"),
             Step::Hostname { name } => write!(f, "set the host name {}", text(name)),
             Step::SlaveMounts => f.write_str("make all mounts slaves of the host's"),
+            Step::PrivateMounts => f.write_str("make all mounts private"),
             Step::ReadOnlyTree => f.write_str("make the host's tree read-only"),
             Step::PivotRoot { .. } => f.write_str("pivot_root into the new root"),
             Step::MoveRoot { .. } => f.write_str("move and chroot into the new root"),

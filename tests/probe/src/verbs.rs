@@ -5,10 +5,10 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use rustix::fs::{CWD, FileType, Mode};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags};
 use rustix::mount::MountFlags;
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
@@ -65,6 +65,7 @@ fn attempt(verb: &str, arguments: &[&str]) -> Result<Result<Value>> {
         ("mkdir", [path]) => done(fs::create_dir(path)),
         ("unlink", [path]) => done(fs::remove_file(path)),
         ("rename", [from, to]) => done(fs::rename(from, to)),
+        ("exchange", [one, other, seconds]) => exchange(one, other, seconds),
         ("symlink", [to, path]) => done(std::os::unix::fs::symlink(to, path)),
         ("truncate", [path]) => done(rustix::fs::open(
             *path,
@@ -156,6 +157,18 @@ fn exec(path: &str, arguments: &[&str]) -> Result<Value> {
         "code": output.status.code(), "signal": output.status.signal(),
         "stdout": String::from_utf8_lossy(&output.stdout), "stderr": String::from_utf8_lossy(&output.stderr),
     }))
+}
+
+/// Exchanges two names, again and again.
+fn exchange(one: &str, other: &str, seconds: &str) -> Result<Value> {
+    let end = Instant::now() + Duration::from_secs(seconds.parse().unwrap_or(1));
+    println!("{}", json!({"exchanging": [one, other]}));
+    let mut times = 0_u64;
+    while Instant::now() < end {
+        rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
+        times += 1;
+    }
+    Ok(json!({"times": times}))
 }
 
 /// Says the text to the first who connects.

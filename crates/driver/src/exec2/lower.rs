@@ -90,6 +90,9 @@ pub(crate) fn lower(
     };
     let command = command(given, config, &layout, cwd, &mounts)?;
     let user = given.user;
+    // A mount that arrives later is as writable as on the host, and Landlock does not mediate chmod and chown: only for who can do
+    // neither to what is not its own.
+    let capabilities = capabilities::sets(config.granted, user.uid);
     Ok(Spec {
         command,
         namespaces: Namespaces {
@@ -101,6 +104,7 @@ pub(crate) fn lower(
         init: Init::Ours,
         root: Root::Host {
             read_only: !grants.writable_root(),
+            slave: capabilities.permitted.0 == 0 && user.uid != 0,
         },
         mounts,
         masked: lower::paths(&lower::MASKED_PROC),
@@ -112,7 +116,7 @@ pub(crate) fn lower(
             gid: user.gid,
             groups: Vec::new(),
         },
-        capabilities: capabilities::sets(config.granted, user.uid),
+        capabilities,
         no_new_privs: true,
         seccomp: seccomp::filter(
             operator.seccomp,

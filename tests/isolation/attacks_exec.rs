@@ -42,10 +42,13 @@ const DESCRIPTORS: [u32; 16] = [3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 32,
 /// Starts while a link flips.
 const STARTS: usize = 30;
 
+/// Mode, owner, time of the last change of what is in it, content.
+type Facts = (u32, u32, (i64, i64), Vec<u8>);
+
 /// A directory of root's that nothing may change, with a file in it.
 struct Outside {
     path: PathBuf,
-    before: BTreeMap<PathBuf, (u32, u32, i64, i64, u64, Vec<u8>)>,
+    before: BTreeMap<PathBuf, Facts>,
 }
 
 impl Outside {
@@ -62,7 +65,7 @@ impl Outside {
         outside
     }
 
-    fn look(&self) -> BTreeMap<PathBuf, (u32, u32, i64, i64, u64, Vec<u8>)> {
+    fn look(&self) -> BTreeMap<PathBuf, Facts> {
         let facts = |path: &Path| {
             let found = fs::symlink_metadata(path).unwrap();
             let bytes = if found.is_file() {
@@ -70,14 +73,8 @@ impl Outside {
             } else {
                 vec![]
             };
-            (
-                found.mode(),
-                found.uid(),
-                found.mtime(),
-                found.mtime_nsec(),
-                0,
-                bytes,
-            )
+            let time = (found.mtime(), found.mtime_nsec());
+            (found.mode(), found.uid(), time, bytes)
         };
         let inner = fs::read_dir(&self.path)
             .unwrap()

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// Takes the place of the binary that the suite would build.
 pub const ENCAMP_BIN: &str = "ENCAMP_BIN";
@@ -174,6 +175,9 @@ impl Drop for Canary {
     }
 }
 
+/// No test runs longer.
+const LONGEST_RUN: Duration = Duration::from_secs(3600);
+
 /// Removes probes and canaries of test processes that were killed.
 fn sweep() {
     for entry in std::fs::read_dir(PROBE_DIRECTORY)
@@ -185,7 +189,12 @@ fn sweep() {
         let owner = name
             .strip_prefix(PROBE_PREFIX)
             .and_then(|rest| rest.split('-').next());
-        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+        // In another pid namespace other tests may have other pids.
+        let young = entry
+            .metadata()
+            .and_then(|metadata| metadata.modified())
+            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age < LONGEST_RUN));
+        if !young && owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
             let _ = std::fs::remove_file(entry.path());
         }
     }

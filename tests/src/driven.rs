@@ -3,7 +3,7 @@
 //! Directories, pipes and a cgroup are made as a client makes them. Change the public fields, then start.
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -107,11 +107,6 @@ impl<'a> Driven<'a> {
             directory(&shared.join(name), 0o777);
         }
         directory(&self.mounts_dir(), 0o711);
-        if self.kind == Kind::Exec2 {
-            let user = self.driver().user(&self.task).unwrap();
-            chown(&own, Some(user.uid), Some(user.gid)).unwrap();
-            fs::set_permissions(&own, Permissions::from_mode(0o710)).unwrap();
-        }
         for pipe in [&self.task.stdout_path, &self.task.stderr_path] {
             rustix::fs::mknodat(CWD, pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
         }
@@ -181,11 +176,35 @@ impl<'a> Driven<'a> {
         Driver::new(self.kind, &self.operator, place).unwrap()
     }
 
+    /// An unveil task's directory is its user's.
+    fn give_directory(&self) {
+        if self.kind == Kind::Exec2
+            && let Ok(user) = self.driver().user(&self.task)
+        {
+            let own = self.task_dir();
+            chown(&own, Some(user.uid), Some(user.gid)).unwrap();
+            fs::set_permissions(&own, Permissions::from_mode(0o710)).unwrap();
+        }
+    }
+
+    /// What a start that failed left may still be about to close the old ones, and their readers would take that for the end.
+    fn renew_pipes(&self) {
+        for pipe in [&self.task.stdout_path, &self.task.stderr_path] {
+            let made = pipe.symlink_metadata();
+            if made.is_ok_and(|made| made.file_type().is_fifo()) {
+                fs::remove_file(pipe).unwrap();
+                rustix::fs::mknodat(CWD, pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            }
+        }
+    }
+
     /// Starts the task.
     ///
     /// # Errors
     /// The driver's.
     pub fn try_start(&self) -> Result<Live<'_>, StartError> {
+        self.give_directory();
+        self.renew_pipes();
         let streams = [&self.task.stdout_path, &self.task.stderr_path].map(|pipe| {
             let pipe = pipe.clone();
             Stream::open(move || fs::File::open(pipe).unwrap())

@@ -13,6 +13,7 @@ use crate::api::{
 use crate::capabilities::Supported;
 use crate::lower::Given;
 use crate::options::{self, Opt, Values, tables};
+use crate::resolver::Resolver;
 use crate::task_config::{NetworkMode, TaskConfig};
 use crate::users::{self, User};
 use crate::{exec, exec2, fingerprint, lower};
@@ -127,14 +128,23 @@ impl Driver {
     /// # Errors
     /// Mistakes in the task's configuration, and users that are unknown or denied.
     pub fn lower(&self, task: &TaskConfig) -> Result<Spec, StartError> {
-        self.lower_as(task, &self.user(task)?)
+        self.describe(task, &self.user(task)?, &Resolver::of_host())
     }
 
-    /// The same with the user given.
+    /// The same with the user given, for a host of which no resolver is known.
     ///
     /// # Errors
     /// Mistakes in the task's configuration.
     pub fn lower_as(&self, task: &TaskConfig, user: &User) -> Result<Spec, StartError> {
+        self.describe(task, user, &Resolver::default())
+    }
+
+    fn describe(
+        &self,
+        task: &TaskConfig,
+        user: &User,
+        resolver: &Resolver,
+    ) -> Result<Spec, StartError> {
         let values =
             options::decode(self.kind().task_options(), &task.driver_config).map_err(first)?;
         let Configured {
@@ -148,6 +158,7 @@ impl Driver {
             user,
             hidden,
             placed,
+            resolver,
             inherited,
         };
         match operator {

@@ -13,18 +13,23 @@
 
 mod api;
 mod capabilities;
+mod devices;
 mod driver;
 pub mod exec;
 pub mod exec2;
 mod fingerprint;
+mod generated;
 mod given_cgroup;
 mod handle;
+mod hosts;
 mod ids;
 mod limits;
 mod lookup;
 mod lower;
+mod network;
 pub mod options;
 mod recover;
+mod resolver;
 mod result;
 mod session;
 pub mod signals;

@@ -5,7 +5,8 @@ use std::path::{Component, Path, PathBuf};
 use sandbox::spec::{Missing, Mount, MountFlags, Output, Propagation, Source, Stdio};
 
 use crate::api::StartError;
-use crate::task_config::{self, NetworkMode, TaskConfig};
+use crate::resolver::Resolver;
+use crate::task_config::{self, TaskConfig};
 use crate::users::User;
 
 /// Everything that a description is made of, besides the operator's configuration.
@@ -19,6 +20,8 @@ pub(crate) struct Given<'a> {
     pub(crate) hidden: &'a [PathBuf],
     /// What lies in the task directory beside Nomad's own directories, relative to it: artifacts and templates put it there.
     pub(crate) placed: &'a [PathBuf],
+    /// How the host resolves names.
+    pub(crate) resolver: &'a Resolver,
     /// `HOME`, `USER` and `TMPDIR` of this process, which Nomad's client may have passed on.
     pub(crate) inherited: &'a BTreeMap<String, String>,
 }
@@ -96,13 +99,28 @@ pub(crate) fn bind(path: impl Into<PathBuf>, target: impl Into<PathBuf>) -> Moun
 /// The volumes in the job's order, each followed by covers for what no task may see below it.
 pub(crate) fn volumes(given: Given<'_>) -> Result<Vec<Mount>, StartError> {
     let mut mounts = Vec::new();
+    let hidden: Vec<_> = given.hidden.iter().map(|hidden| real(hidden)).collect();
     for volume in &given.task.mounts {
         let mount = volume_mount(volume)?;
-        let covers = covers(given.hidden, &volume.host_path, &mount.target);
+        let source = real(&volume.host_path);
+        if let Some(hidden) = hidden.iter().find(|hidden| source.starts_with(hidden)) {
+            let message = format!(
+                "the volume at {:?} lies in {}, which no task may see",
+                volume.task_path,
+                hidden.display()
+            );
+            return Err(value("volume_mount", message));
+        }
+        let covers = covers(&hidden, &source, &mount.target);
         mounts.push(mount);
         mounts.extend(covers);
     }
     Ok(mounts)
+}
+
+/// Without links: what is hidden is told by where it is, not by how it is called. What does not exist is called as it is.
+fn real(path: &Path) -> PathBuf {
+    std::fs::canonicalize(path).unwrap_or_else(|_| clean(path))
 }
 
 fn volume_mount(volume: &task_config::Mount) -> Result<Mount, StartError> {
@@ -169,39 +187,6 @@ pub(crate) fn cover(target: impl Into<PathBuf>) -> Mount {
         source: Source::Cover,
         flags: MountFlags::default(),
         missing: Missing::Skip,
-    }
-}
-
-/// The network namespace to join.
-pub(crate) fn network(task: &TaskConfig) -> Result<Option<PathBuf>, StartError> {
-    if task
-        .dns
-        .as_ref()
-        .is_some_and(|dns| *dns != task_config::Dns::default())
-    {
-        return Err(value("dns", "network.dns is not supported yet"));
-    }
-    let Some(network) = &task.network_isolation else {
-        return Ok(None);
-    };
-    if network
-        .hosts
-        .as_ref()
-        .is_some_and(|hosts| *hosts != task_config::Hosts::default())
-    {
-        return Err(value(
-            "hosts_config",
-            "a host name and hosts file of the allocation's own are not supported yet",
-        ));
-    }
-    match network.mode {
-        NetworkMode::Host => Ok(None),
-        // The host's network instead of the isolated one that was asked for would be a silent downgrade.
-        mode if network.path.as_os_str().is_empty() => Err(value(
-            "network",
-            format!("network isolation mode {mode:?} comes without a network namespace to join"),
-        )),
-        _ => Ok(Some(network.path.clone())),
     }
 }
 
@@ -310,26 +295,6 @@ mod tests {
             .map(|mount| mount.target)
             .collect();
         assert_eq!(targets, [Path::new("/in/state"), Path::new("/in/data")]);
-    }
-
-    #[test]
-    fn isolation_without_a_namespace_is_an_error() {
-        let mut task = TaskConfig::default();
-        assert_eq!(network(&task).unwrap(), None);
-        let mut isolation = task_config::NetworkIsolation {
-            mode: NetworkMode::Group,
-            ..Default::default()
-        };
-        task.network_isolation = Some(isolation.clone());
-        assert!(network(&task).is_err());
-        isolation.path = "/var/run/netns/x".into();
-        task.network_isolation = Some(isolation);
-        assert_eq!(network(&task).unwrap(), Some("/var/run/netns/x".into()));
-        task.dns = Some(task_config::Dns {
-            servers: vec!["1.1.1.1".into()],
-            ..Default::default()
-        });
-        assert!(network(&task).is_err());
     }
 
     #[test]

@@ -348,11 +348,17 @@ fn only_what_is_unveiled_for_writing_is_writable() {
 fn unveiling_the_whole_host_for_writing_makes_its_root_writable() {
     assert_eq!(
         exec2(&["rwc:/"], &root()).unwrap().root,
-        sandbox::spec::Root::Host { read_only: false }
+        sandbox::spec::Root::Host {
+            read_only: false,
+            slave: false
+        }
     );
     assert_eq!(
         exec2(&["rx:/"], &root()).unwrap().root,
-        sandbox::spec::Root::Host { read_only: true }
+        sandbox::spec::Root::Host {
+            read_only: true,
+            slave: false
+        }
     );
 }
 
@@ -555,4 +561,13 @@ fn a_denied_user_is_refused_also_when_it_is_implicit() {
         told,
         "failed host user validation: running as uid 65534 is disallowed"
     );
+}
+
+#[test]
+fn what_the_host_mounts_later_shows_to_those_who_can_change_nothing_of_it() {
+    let slave = |user: &User| match exec2(&[], user).unwrap().root {
+        sandbox::spec::Root::Host { slave, .. } => slave,
+        other => panic!("{other:?}"),
+    };
+    assert!(slave(&dynamic()) && !slave(&root()));
 }

@@ -11,6 +11,7 @@ use rustix::mount::{
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, Gid, LinkNameSpaceType, Uid};
 
+use crate::loopback;
 use crate::step::{Filesystem, Step};
 use crate::sys::{self, CloneArgs, Cloned};
 
@@ -94,11 +95,10 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             kinds,
             ..
         } => join(fd(*namespace), *kinds),
+        Step::Loopback => loopback::up(),
         Step::Hostname { name } => Ok(rustix::system::sethostname(name.to_bytes())?),
-        Step::SlaveMounts => {
-            let slave = MountPropagationFlags::DOWNSTREAM | MountPropagationFlags::REC;
-            Ok(rustix::mount::mount_change(c"/", slave)?)
-        }
+        Step::SlaveMounts => propagate(MountPropagationFlags::DOWNSTREAM),
+        Step::PrivateMounts => propagate(MountPropagationFlags::PRIVATE),
         Step::ReadOnlyTree => sys::mount_setattr(CWD, c"/", true, libc::MOUNT_ATTR_RDONLY, 0),
         Step::PivotRoot { root } => pivot(fd(*root)),
         Step::MoveRoot { root } => {
@@ -123,8 +123,9 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             ruleset,
             target,
             access,
+            file_access,
             optional,
-        } => rule(fd(*ruleset), target, *access, *optional),
+        } => rule(fd(*ruleset), target, [*access, *file_access], *optional),
         Step::Restrict { ruleset } => sys::landlock_restrict_self(fd(*ruleset)),
         Step::ChangeDirectory { target, create } => change_directory(target, *create),
         Step::Stdio { fds } => stdio(fds),
@@ -211,6 +212,13 @@ fn move_over_root(root: BorrowedFd<'_>) -> io::Result<()> {
         MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH,
     )?;
     Ok(rustix::process::fchdir(root)?)
+}
+
+fn propagate(kind: MountPropagationFlags) -> io::Result<()> {
+    Ok(rustix::mount::mount_change(
+        c"/",
+        kind | MountPropagationFlags::REC,
+    )?)
 }
 
 fn pivot(root: BorrowedFd<'_>) -> io::Result<()> {
@@ -306,9 +314,22 @@ fn present<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-fn rule(ruleset: BorrowedFd<'_>, target: &CStr, access: u64, optional: bool) -> io::Result<()> {
+/// A rule on a file must not hold rights that only directories have (landlock_add_rule(2)).
+fn rule(
+    ruleset: BorrowedFd<'_>,
+    target: &CStr,
+    [directory, file]: [u64; 2],
+    optional: bool,
+) -> io::Result<()> {
     match present(open_inside(target, OFlags::empty()).map_err(io::Error::from))? {
-        Some(path) => sys::landlock_add_path(ruleset, path.as_fd(), access),
+        Some(path) => {
+            let stat = rustix::fs::fstat(&path)?;
+            let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            match if is_directory { directory } else { file } {
+                0 => Ok(()),
+                access => sys::landlock_add_path(ruleset, path.as_fd(), access),
+            }
+        }
         None if optional => Ok(()),
         None => Err(io::Error::from_raw_os_error(libc::ENOENT)),
     }

@@ -1,10 +1,11 @@
 //! A minimal `/dev`: six nodes, the usual links, a devpts instance of its own, and what devices were asked for.
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, Stat, Uid};
+use rustix::io::Errno;
 
+use crate::node::{self, Node};
 use crate::spec::{Device, MountFlags};
 use crate::{Error, mounts};
 
@@ -31,7 +32,7 @@ const DIRECTORIES: [&str; 3] = ["pts", "shm", "mqueue"];
 pub(crate) fn tree(devices: &[Device], flags: MountFlags) -> Result<OwnedFd, Error> {
     let dev = mounts::tmpfs(None, 0o755, flags)?;
     for (name, major, minor) in NODES {
-        node(
+        make(
             &dev,
             name,
             FileType::CharacterDevice,
@@ -54,7 +55,7 @@ pub(crate) fn tree(devices: &[Device], flags: MountFlags) -> Result<OwnedFd, Err
     Ok(dev)
 }
 
-fn node(
+fn make(
     dev: &OwnedFd,
     name: &str,
     kind: FileType,
@@ -76,26 +77,31 @@ fn copy(dev: &OwnedFd, device: &Device) -> Result<(), Error> {
         .target
         .strip_prefix("/dev")
         .map_err(|_| unfit(&device.target, "is not below /dev"))?;
-    let stat = std::fs::metadata(&device.path)
-        .map_err(|e| Error::path("look at the device", &device.path, e))?;
-    let kind = match stat.file_type() {
-        kind if kind.is_char_device() => FileType::CharacterDevice,
-        kind if kind.is_block_device() => FileType::BlockDevice,
-        _ => return Err(unfit(&device.path, "is not a device node")),
-    };
+    let Node { stat, kind, .. } = node::find(&device.path)?;
     if let Some(parent) = name.parent() {
         make_directories(dev, parent)
             .map_err(|e| Error::path("make directory", Path::new("/dev").join(parent), e))?;
     }
     let text = name.to_string_lossy();
-    let made = node(dev, &text, kind, stat.rdev(), stat.mode() & 0o777).and_then(|()| {
+    let made = make(dev, &text, kind, stat.st_rdev, stat.st_mode & 0o777).and_then(|()| {
         let owner = (
-            Some(Uid::from_raw(stat.uid())),
-            Some(Gid::from_raw(stat.gid())),
+            Some(Uid::from_raw(stat.st_uid)),
+            Some(Gid::from_raw(stat.st_gid)),
         );
         rustix::fs::chownat(dev, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)
     });
-    made.map_err(|e| Error::path("make the device node", &device.target, e))
+    match made {
+        // One of the six, or asked for twice.
+        Err(Errno::EXIST) if same(dev, name, &stat) => Ok(()),
+        other => other.map_err(|e| Error::path("make the device node", &device.target, e)),
+    }
+}
+
+/// Whether what has this name is a node with the same numbers already.
+fn same(dev: &OwnedFd, name: &Path, wanted: &Stat) -> bool {
+    let there = rustix::fs::statat(dev, name, AtFlags::SYMLINK_NOFOLLOW);
+    let facts = |stat: &Stat| (FileType::from_raw_mode(stat.st_mode), stat.st_rdev);
+    there.is_ok_and(|there| facts(&there) == facts(wanted))
 }
 
 /// 0755, whatever the umask.
@@ -114,7 +120,7 @@ fn make_directories(dev: &OwnedFd, path: &Path) -> rustix::io::Result<()> {
         .filter(|a| !a.as_os_str().is_empty())
     {
         match directory(dev.as_fd(), ancestor) {
-            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(error),
         }
     }

@@ -1,7 +1,6 @@
 //! The Landlock ruleset, built before the clone; only what does not exist yet is added inside.
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 use landlock::{
     ABI, Access as _, AccessFs, BitFlags, CompatLevel, Compatible, PathBeneath, Ruleset,
@@ -80,14 +79,10 @@ pub(crate) fn ruleset(spec: &Landlock, refusals: &mut Vec<String>) -> Result<Own
     fd.ok_or(Error::NoLandlock)
 }
 
-/// The rights of a rule that can only be added inside, as bits, for a directory.
-pub(crate) fn inside(rule: &Rule) -> (PathBuf, u64, bool) {
+/// The rights of a rule that can only be added inside, as bits: for a directory and for a file.
+pub(crate) fn inside(rule: &Rule) -> [u64; 2] {
     let abi = known(abi().unwrap_or(1));
-    (
-        rule.path.clone(),
-        rights(rule.access, true, abi).bits(),
-        rule.missing == Missing::Skip,
-    )
+    [true, false].map(|directory| rights(rule.access, directory, abi).bits())
 }
 
 /// What can be scoped; nothing before ABI 6, and the library takes no empty set.

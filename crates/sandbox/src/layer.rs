@@ -146,16 +146,12 @@ impl Lower<'_> {
     /// in one that lives as long as a thread. The overlay keeps what it is made of.
     fn overlay_on_tmpfs(&self) -> Result<OwnedFd, Error> {
         let tmpfs = mounts::tmpfs(None, 0o700, MountFlags::default())?;
-        let attached = || {
-            mounts::attach_in_a_namespace_of_this_thread(tmpfs.as_fd())?;
+        let made = mounts::attached(tmpfs.as_fd(), || {
             let upper = private_directory_at(tmpfs.as_fd(), Path::new("upper"))?;
             let work = private_directory_at(tmpfs.as_fd(), Path::new("work"))?;
-            self.overlay(upper.as_fd(), work.as_fd())
-        };
-        let made = std::thread::scope(|scope| scope.spawn(attached).join());
-        // reason: a thread that panicked has said so already; its panic is ours.
-        made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            .map_err(|e| Error::path("make an overlay over", self.host, e))
+            Ok(self.overlay(upper.as_fd(), work.as_fd())?)
+        });
+        made.map_err(|e| Error::path("make an overlay over", self.host, e))
     }
 
     fn overlay(&self, upper: BorrowedFd<'_>, work: BorrowedFd<'_>) -> rustix::io::Result<OwnedFd> {

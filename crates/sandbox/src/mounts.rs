@@ -9,7 +9,7 @@ use rustix::mount::{
 
 use crate::spec::{MountFlags, Propagation};
 use crate::view::{Found, Links, host, open_path, path_of};
-use crate::{Error, sys};
+use crate::{Error, node, sys};
 
 /// A copy of a host directory's or file's mount, with its flags.
 pub(crate) fn bind(
@@ -25,6 +25,29 @@ pub(crate) fn bind(
     give_flags(tree.as_fd(), recursive, flags)
         .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
     Ok((tree, FileType::from_raw_mode(found.stat.st_mode)))
+}
+
+/// A host's device node, by descriptor.
+pub(crate) fn node(path: &Path, flags: MountFlags) -> Result<(OwnedFd, FileType), Error> {
+    let node = node::find(path)?;
+    let flags = MountFlags {
+        read_only: true,
+        nodev: false,
+        ..flags
+    };
+    let mount =
+        clone(node.fd.as_fd(), flags).map_err(|e| Error::path("clone the mount of", path, e))?;
+    Ok((mount, node.kind))
+}
+
+/// A copy of the mount of what is open, from there on, with its flags.
+pub(crate) fn clone(open: BorrowedFd<'_>, flags: MountFlags) -> std::io::Result<OwnedFd> {
+    let how = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let mount = rustix::mount::open_tree(open, c"", how)?;
+    give_flags(mount.as_fd(), false, flags)?;
+    Ok(mount)
 }
 
 fn clone_tree(found: &Found, recursive: bool) -> rustix::io::Result<OwnedFd> {
@@ -116,11 +139,24 @@ pub(crate) fn overlay(
     }
 }
 
+/// Acts in a thread with a mount namespace of its own, in which a mount is attached: what the kernel refuses to do with one that is
+/// attached nowhere.
+pub(crate) fn attached<T: Send>(
+    mount: BorrowedFd<'_>,
+    act: impl FnOnce() -> std::io::Result<T> + Send,
+) -> std::io::Result<T> {
+    let attached = || {
+        attach_in_a_namespace_of_this_thread(mount)?;
+        act()
+    };
+    let made = std::thread::scope(|scope| scope.spawn(attached).join());
+    // reason: a thread that panicked has said so already; its panic is ours.
+    made.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
 /// Gives the calling thread a mount namespace of its own and attaches a mount over its root. Paths still lead from the old root, as
 /// nothing looks for what lies over a root itself (path_resolution(7)).
-pub(crate) fn attach_in_a_namespace_of_this_thread(
-    mount: BorrowedFd<'_>,
-) -> rustix::io::Result<()> {
+fn attach_in_a_namespace_of_this_thread(mount: BorrowedFd<'_>) -> rustix::io::Result<()> {
     sys::unshare_mounts()?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change(c"/", private)?;

@@ -2,7 +2,7 @@
 use std::os::fd::RawFd;
 
 use crate::program::Program;
-use crate::spec::{Init, Sharing, Spec};
+use crate::spec::{Init, Network, Root, Sharing, Spec};
 use crate::step::Step;
 
 /// Descriptors that `prepare` has made, by what they are for.
@@ -12,7 +12,7 @@ pub(crate) struct Parts {
     pub(crate) threads: Vec<RawFd>,
     /// v2 directory.
     pub(crate) cgroup: Option<RawFd>,
-    /// The network namespace with its path.
+    /// The network namespace with its path, or the loopback device of a new one.
     pub(crate) network: Option<Step>,
     /// What becomes `/`.
     pub(crate) root: Option<Step>,
@@ -72,6 +72,9 @@ fn clone_flags(spec: &Spec) -> u64 {
     if spec.namespaces.ipc == Sharing::Private {
         flags |= libc::CLONE_NEWIPC as u64;
     }
+    if spec.namespaces.net == Some(Network::Private) {
+        flags |= libc::CLONE_NEWNET as u64;
+    }
     if spec.namespaces.hostname.is_some() {
         flags |= libc::CLONE_NEWUTS as u64;
     }
@@ -98,7 +101,10 @@ fn host_side(spec: &Spec, parts: &Parts) -> Vec<Step> {
     steps.extend(parts.network.clone());
     steps.extend(parts.hostname.clone());
     // Before the first mount, or the host would see it (mount_namespaces(7)).
-    steps.push(Step::SlaveMounts);
+    steps.push(match spec.root {
+        Root::Host { slave: false, .. } => Step::PrivateMounts,
+        _ => Step::SlaveMounts,
+    });
     steps
 }
 

@@ -28,7 +28,10 @@ fn spec(init: Init) -> Spec {
             hostname: None,
         },
         init,
-        root: Root::Host { read_only: true },
+        root: Root::Host {
+            read_only: true,
+            slave: true,
+        },
         mounts: vec![],
         masked: vec![],
         read_only: vec![],
@@ -57,6 +60,7 @@ fn parts(init: Init) -> Parts {
         ruleset: 9,
         target: target(),
         access: 1,
+        file_access: 1,
         optional: false,
     };
     Parts {
@@ -244,4 +248,27 @@ fn what_we_do_not_hold_is_left_out_of_every_set() {
         ambient: 0b0011,
     };
     assert!(program.outer.contains(&sets), "{:?}", program.outer);
+}
+
+#[test]
+fn a_network_of_its_own_is_made_by_the_clone() {
+    let mut spec = spec(Init::Ours);
+    let cloned = |spec: &Spec| program(spec, parts(Init::Ours)).clone;
+    let without = cloned(&spec);
+    spec.namespaces.net = Some(Network::Private);
+    assert_eq!(cloned(&spec), without | libc::CLONE_NEWNET as u64);
+    spec.namespaces.net = Some(Network::Join("/x".into()));
+    assert_eq!(cloned(&spec), without);
+}
+
+#[test]
+fn a_tree_that_is_no_slave_of_the_hosts_is_private() {
+    let mut spec = spec(Init::Ours);
+    spec.root = Root::Host {
+        read_only: true,
+        slave: false,
+    };
+    let steps = names(&program(&spec, parts(Init::Ours)).outer);
+    assert!(steps.contains(&"PrivateMounts".to_owned()), "{steps:?}");
+    assert!(!steps.contains(&"SlaveMounts".to_owned()), "{steps:?}");
 }

@@ -10,10 +10,10 @@ use rustix::mount::OpenTreeFlags;
 use crate::layer::{Layer, Scratch};
 use crate::order::{self, Parts};
 use crate::program::Prepared;
-use crate::spec::{Missing, Mount, MountFlags, Root, Source, Spec};
+use crate::spec::{Missing, Mount, MountFlags, Network, Root, Rule, Source, Spec};
 use crate::step::{Filesystem, Step};
 use crate::view::{Links, View, host};
-use crate::{Error, block, dev, executable, landlock, mounts, stdio, sys};
+use crate::{Error, block, dev, executable, file, landlock, mounts, network, stdio, sys};
 
 /// Makes a program of a description, for a process in this cgroup.
 ///
@@ -79,7 +79,7 @@ impl Preparation {
 
     fn root(&mut self, root: &Root) -> Result<(View, Chosen), Error> {
         match root {
-            Root::Host { read_only } => {
+            Root::Host { read_only, .. } => {
                 let step = read_only.then_some(Step::ReadOnlyTree);
                 Ok((
                     host(Links::All)?,
@@ -100,7 +100,9 @@ impl Preparation {
                 let tree = rustix::mount::open_tree(&scratch.root, c"", flags)
                     .map_err(|e| Error::path("clone the mount of", path, e))?;
                 // Device nodes work below /dev only: CAP_MKNOD is among what a process may be given.
-                sys::mount_setattr(tree.as_fd(), c"", false, libc::MOUNT_ATTR_NODEV, 0)
+                // A clone of a shared mount is shared, and pivot_root(2) takes none such.
+                let (nodev, private) = (libc::MOUNT_ATTR_NODEV, libc::MS_PRIVATE);
+                sys::mount_setattr(tree.as_fd(), c"", false, nodev, private)
                     .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
                 let base = tree
                     .try_clone()
@@ -141,6 +143,27 @@ impl Preparation {
             Source::Tmpfs { size_bytes, mode } => self.new_directory(mount, tree, |flags| {
                 mounts::tmpfs(*size_bytes, *mode, flags)
             }),
+            Source::File { contents, mode } => {
+                if mount.missing == Missing::Skip
+                    && tree
+                        .view
+                        .make(&mount.target, FileType::RegularFile)
+                        .is_err()
+                {
+                    return Ok(vec![]);
+                }
+                let fd = file::mount(contents, *mode)?;
+                Ok(vec![self.attach(
+                    fd,
+                    FileType::RegularFile,
+                    &mount.target,
+                    tree,
+                )?])
+            }
+            Source::Node { path } => {
+                let (fd, kind) = mounts::node(path, mount.flags)?;
+                Ok(vec![self.attach(fd, kind, &mount.target, tree)?])
+            }
             Source::Cover => {
                 if tree.view.resolve(&mount.target).is_err() {
                     return Ok(vec![]);
@@ -294,16 +317,15 @@ impl Preparation {
     }
 
     fn network(&mut self, spec: &Spec) -> Result<Option<Step>, Error> {
-        let Some(path) = &spec.namespaces.net else {
-            return Ok(None);
-        };
-        let fd = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-            .map_err(|e| Error::path("open the network namespace", path, e))?;
-        Ok(Some(Step::JoinNamespace {
-            fd: self.keep(fd),
-            kinds: libc::CLONE_NEWNET as u32,
-            name: c_path(path)?,
-        }))
+        Ok(match &spec.namespaces.net {
+            None => None,
+            Some(Network::Private) => Some(Step::Loopback),
+            Some(Network::Join(path)) => Some(Step::JoinNamespace {
+                fd: self.keep(network::open(path)?),
+                kinds: libc::CLONE_NEWNET as u32,
+                name: c_path(path)?,
+            }),
+        })
     }
 
     /// Lowering needs CAP_SYS_RESOURCE (proc(5)); without it the value stays what it is, and that is said.
@@ -387,13 +409,14 @@ fn rules(spec: &Spec, ruleset: Option<RawFd>) -> Result<Vec<Step>, Error> {
         return Ok(vec![]);
     };
     let inside = landlock.rules.iter().filter(|rule| rule.inside);
-    let step = |rule| {
-        let (path, access, optional) = landlock::inside(rule);
+    let step = |rule: &Rule| {
+        let [access, file_access] = landlock::inside(rule);
         Ok(Step::LandlockRule {
             ruleset,
-            target: c_path(&path)?,
+            target: c_path(&rule.path)?,
             access,
-            optional,
+            file_access,
+            optional: rule.missing == Missing::Skip,
         })
     };
     inside.map(step).collect()

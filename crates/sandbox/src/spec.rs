@@ -89,10 +89,19 @@ pub struct Namespaces {
     pub pid: Sharing,
     /// `CLONE_NEWIPC`.
     pub ipc: Sharing,
-    /// Joined by its path (`/var/run/netns/x`); `None`: the host's.
-    pub net: Option<PathBuf>,
+    /// `None`: the host's.
+    pub net: Option<Network>,
     /// A UTS namespace with this host name; `None`: the host's.
     pub hostname: Option<String>,
+}
+
+/// A network that is not the host's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Network {
+    /// Joined by its path (`/var/run/netns/x`).
+    Join(PathBuf),
+    /// `CLONE_NEWNET`: nothing but a loopback device, which is up.
+    Private,
 }
 
 /// Whether a namespace is new or the host's.
@@ -115,10 +124,12 @@ pub enum Init {
 /// What becomes `/`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Root {
-    /// The host's root as a slave; recursively read-only when asked, only what is attached after that is writable.
+    /// The host's root; recursively read-only when asked, only what is attached after that is writable.
     Host {
         /// `mount_setattr(2)` with `AT_RECURSIVE`.
         read_only: bool,
+        /// What the host mounts later arrives, and as writable as it is there; otherwise it never does.
+        slave: bool,
     },
     /// A directory of our own that becomes `/` by pivot_root(2). It is nodev: nodes work below a [`Source::Dev`] only.
     Directory {
@@ -165,6 +176,19 @@ pub enum Source {
         size_bytes: Option<u64>,
         /// Of its root.
         mode: u32,
+    },
+    /// A small file of root's that exists only here, read-only. With [`Missing::Skip`]: only where there is or can be a mount point.
+    File {
+        /// What is in it.
+        contents: String,
+        /// Of the file.
+        mode: u32,
+    },
+    /// A device node of the host's, itself: whatever else is there is refused, a link too. Read-only, which leaves the device
+    /// writable: mode and owner are the host's. Never `nodev`.
+    Node {
+        /// On the host.
+        path: PathBuf,
     },
     /// An empty directory (0755) that hides what is there; skipped where there is nothing to hide. Read-only once all mounts are
     /// made: mount points of later ones may lie in it.

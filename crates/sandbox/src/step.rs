@@ -49,6 +49,8 @@ pub enum Step {
         /// For messages.
         name: CString,
     },
+    /// Bring the loopback device of a new network namespace up.
+    Loopback,
     /// sethostname(2).
     Hostname {
         /// The name.
@@ -56,6 +58,8 @@ pub enum Step {
     },
     /// Nothing that is mounted from here on reaches the host; what the host mounts later still arrives.
     SlaveMounts,
+    /// Nothing that is mounted from here on reaches the host, and nothing that the host mounts later arrives.
+    PrivateMounts,
     /// The whole tree becomes read-only, recursively.
     ReadOnlyTree,
     /// Attach the new root over `/`, change into it, pivot_root(2), detach the old one.
@@ -105,8 +109,10 @@ pub enum Step {
         ruleset: RawFd,
         /// The path.
         target: CString,
-        /// `LANDLOCK_ACCESS_FS_*`.
+        /// `LANDLOCK_ACCESS_FS_*`, for a directory.
         access: u64,
+        /// What of it a file can have.
+        file_access: u64,
         /// Missing is fine.
         optional: bool,
     },
@@ -182,8 +188,10 @@ impl fmt::Display for Step {
             Step::NewSession => f.write_str("start a new session"),
             Step::OomScoreAdj { value } => write!(f, "set oom_score_adj to {value}"),
             Step::JoinNamespace { name, .. } => write!(f, "join the namespace {}", text(name)),
+            Step::Loopback => f.write_str("bring the loopback device up"),
             Step::Hostname { name } => write!(f, "set the host name {}", text(name)),
             Step::SlaveMounts => f.write_str("make all mounts slaves of the host's"),
+            Step::PrivateMounts => f.write_str("make all mounts private"),
             Step::ReadOnlyTree => f.write_str("make the host's tree read-only"),
             Step::PivotRoot { .. } => f.write_str("pivot_root into the new root"),
             Step::MoveRoot { .. } => f.write_str("move and chroot into the new root"),

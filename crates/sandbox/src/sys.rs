@@ -249,6 +249,15 @@ pub fn setns(namespace: BorrowedFd<'_>, kinds: libc::c_int) -> io::Result<()> {
     check(unsafe { libc::setns(namespace.as_raw_fd(), kinds) }.into()).map(drop)
 }
 
+/// ioctl_nsfs(2), `NS_GET_NSTYPE`: which kind of namespace is open, as its `CLONE_NEW*`.
+pub fn namespace_kind(namespace: BorrowedFd<'_>) -> io::Result<libc::c_int> {
+    // _IO(NSIO, 3) of linux/nsfs.h.
+    const NS_GET_NSTYPE: libc::c_ulong = 0xb703;
+    // SAFETY: the request takes no argument; `network::open` has seen that the descriptor is one of nsfs.
+    let kind = unsafe { libc::ioctl(namespace.as_raw_fd(), NS_GET_NSTYPE) };
+    check(kind.into()).map(|_| kind)
+}
+
 /// unshare(2) of the calling thread's mount namespace and, as the kernel wants it, of its root and working directory.
 pub fn unshare_mounts() -> rustix::io::Result<()> {
     // SAFETY: the descriptor table stays shared, which is all that could hurt other threads.

@@ -118,38 +118,27 @@ impl View {
     }
 
     fn walk(&self, path: &Path) -> Result<Found, Errno> {
-        let mut rest: VecDeque<OsString> = parts(path).collect();
-        let mut here = PathBuf::from("/");
-        let (mut links, mut linked) = (0, false);
-        while let Some(part) = rest.pop_front() {
-            if part == ".." {
-                here.pop();
-                continue;
-            }
-            let next = here.join(&part);
-            let Some(target) = self.link(&next)? else {
-                here = next;
-                continue;
-            };
-            links += 1;
-            linked |= self.covers(&next);
-            if links > LINKS {
-                return Err(Errno::LOOP);
-            }
-            if target.is_absolute() {
-                here = PathBuf::from("/");
-            }
-            for part in parts(&target).collect::<Vec<_>>().into_iter().rev() {
-                rest.push_front(part);
-            }
-        }
-        let fd = self.open(&here)?;
+        let mut linked = false;
+        let path = follow(path, |path| {
+            let link = self.link(path)?;
+            linked |= link.is_some() && self.covers(path);
+            Ok(link)
+        })?;
+        let fd = self.open(&path)?;
         let stat = rustix::fs::fstat(&fd)?;
         Ok(Found {
-            path: here,
+            path,
             fd,
             stat,
             linked,
+        })
+    }
+
+    /// Where a path leads when what is missing of it will be there: a link may lead to what does not exist yet.
+    fn settle(&self, path: &Path) -> Result<PathBuf, Errno> {
+        follow(path, |path| match self.link(path) {
+            Err(Errno::NOENT) => Ok(None),
+            other => other,
         })
     }
 
@@ -213,6 +202,9 @@ impl View {
         if let Ok(found) = self.resolve(path) {
             return Ok(found);
         }
+        let path = &self
+            .settle(path)
+            .map_err(|e| Error::path("follow the links of", path, e))?;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(Error::Unfit {
                 path: path.to_owned(),
@@ -249,6 +241,38 @@ fn make_point(parent: BorrowedFd<'_>, name: &Path, kind: FileType) -> Result<(),
     let flags = flags | OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
     let made = rustix::fs::openat(parent, name, flags, mode)?;
     rustix::fs::fchmod(&made, mode)
+}
+
+/// Walks a path from the root, with what `link` says of each component.
+fn follow(
+    path: &Path,
+    mut link: impl FnMut(&Path) -> Result<Option<PathBuf>, Errno>,
+) -> Result<PathBuf, Errno> {
+    let mut rest: VecDeque<OsString> = parts(path).collect();
+    let mut here = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(part) = rest.pop_front() {
+        if part == ".." {
+            here.pop();
+            continue;
+        }
+        let next = here.join(&part);
+        let Some(target) = link(&next)? else {
+            here = next;
+            continue;
+        };
+        links += 1;
+        if links > LINKS {
+            return Err(Errno::LOOP);
+        }
+        if target.is_absolute() {
+            here = PathBuf::from("/");
+        }
+        for part in parts(&target).collect::<Vec<_>>().into_iter().rev() {
+            rest.push_front(part);
+        }
+    }
+    Ok(here)
 }
 
 fn parts(path: &Path) -> impl Iterator<Item = OsString> + '_ {
@@ -379,6 +403,20 @@ mod tests {
                 .is(FileType::RegularFile)
         );
         assert!(dir.join("usr/bin/c").is_file());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn a_link_to_what_is_missing_leads_to_where_it_is_made() {
+        let (dir, view) = scene("dangling");
+        symlink("../run/resolver/stub", dir.join("usr/conf")).unwrap();
+        let made = view.make(Path::new("/usr/conf"), FileType::RegularFile);
+        assert_eq!(made.unwrap().path, Path::new("/run/resolver/stub"));
+        assert!(dir.join("run/resolver/stub").is_file());
+        assert!(
+            view.make(Path::new("/loop"), FileType::RegularFile)
+                .is_err()
+        );
         std::fs::remove_dir_all(dir).unwrap();
     }
 }

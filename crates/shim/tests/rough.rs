@@ -422,7 +422,13 @@ fn a_root_process_changes_no_attribute_of_a_host_file() {
         .collect();
     let mut spec = world.spec(Init::Ours, "/bin/sh", &args);
     spec.identity = root();
-    assert_eq!(spec.root, Root::Host { read_only: true });
+    assert_eq!(
+        spec.root,
+        Root::Host {
+            read_only: true,
+            slave: true
+        }
+    );
     let (shim, _) = world.spawn(&spec).unwrap();
     assert_eq!(shim.wait().unwrap().unwrap().end, End::Code(0));
     let after = victims.each_ref().map(|victim| see(victim));

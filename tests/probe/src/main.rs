@@ -14,6 +14,7 @@
 )]
 
 mod facts;
+mod network;
 mod verbs;
 
 use std::process::ExitCode;

@@ -5,15 +5,15 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use rustix::fs::{CWD, FileType, Mode};
+use rustix::fs::{CWD, FileType, Mode, RenameFlags};
 use rustix::mount::MountFlags;
 use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
 
-use crate::facts;
+use crate::{facts, network};
 
 /// How much of a file is printed.
 const READ_LIMIT: usize = 4096;
@@ -64,6 +64,7 @@ fn attempt(verb: &str, arguments: &[&str]) -> Result<Result<Value>> {
         ("mkdir", [path]) => done(fs::create_dir(path)),
         ("unlink", [path]) => done(fs::remove_file(path)),
         ("rename", [from, to]) => done(fs::rename(from, to)),
+        ("exchange", [one, other, seconds]) => exchange(one, other, seconds),
         ("symlink", [to, path]) => done(std::os::unix::fs::symlink(to, path)),
         ("truncate", [path]) => done(rustix::fs::open(
             *path,
@@ -77,6 +78,9 @@ fn attempt(verb: &str, arguments: &[&str]) -> Result<Result<Value>> {
         ("chown", [path, uid]) => done(std::os::unix::fs::chown(path, uid.parse().ok(), None)),
         ("exec", [path, rest @ ..]) => exec(path, rest),
         ("connect-unix", [path]) => done(UnixStream::connect(path)),
+        ("connect", [address]) => done(std::net::TcpStream::connect(address)),
+        ("listen", [address, text]) => listen(address, text),
+        ("addresses", []) => Ok(json!({"addresses": network::addresses()})),
         ("connect-abstract", [name]) => connect_abstract(name),
         ("kill", [pid, signal]) => done(kill(pid, number(signal))),
         ("raise", [signal]) => done(named(number(signal)).and_then(|signal| {
@@ -148,6 +152,25 @@ fn exec(path: &str, arguments: &[&str]) -> Result<Value> {
         "code": output.status.code(), "signal": output.status.signal(),
         "stdout": String::from_utf8_lossy(&output.stdout), "stderr": String::from_utf8_lossy(&output.stderr),
     }))
+}
+
+/// Exchanges two names, again and again.
+fn exchange(one: &str, other: &str, seconds: &str) -> Result<Value> {
+    let end = Instant::now() + Duration::from_secs(seconds.parse().unwrap_or(1));
+    println!("{}", json!({"exchanging": [one, other]}));
+    let mut times = 0_u64;
+    while Instant::now() < end {
+        rustix::fs::renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?;
+        times += 1;
+    }
+    Ok(json!({"times": times}))
+}
+
+/// Says the text to the first who connects.
+fn listen(address: &str, text: &str) -> Result<Value> {
+    let listener = std::net::TcpListener::bind(address)?;
+    println!("{}", json!({"listening": address}));
+    done(listener.accept()?.0.write_all(text.as_bytes()))
 }
 
 fn connect_abstract(name: &str) -> Result<Value> {

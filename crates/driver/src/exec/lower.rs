@@ -4,8 +4,8 @@ use sandbox::spec::{Command, Executable, Identity, Init, Namespaces, Root};
 
 use super::{Config, Operator, candidates, environment, root};
 use crate::api::StartError;
-use crate::capabilities;
 use crate::lower::{self, Given};
+use crate::{capabilities, hosts, network};
 
 /// Nomad's umask for a task.
 const UMASK: u32 = 0o022;
@@ -30,8 +30,8 @@ pub(crate) fn lower(
         namespaces: Namespaces {
             pid: config.pid,
             ipc: config.ipc,
-            net: lower::network(given.task)?,
-            hostname: None,
+            net: network::network(given.task)?,
+            hostname: hosts::hostname(given.task)?,
         },
         init: Init::Process,
         root: Root::Directory {

@@ -6,7 +6,7 @@ use sandbox::spec::{Device, Missing, Mount, MountFlags, Propagation, Source};
 use super::Operator;
 use crate::api::StartError;
 use crate::lower::{self, Directories, Given, bind};
-use crate::task_config;
+use crate::{devices, generated, task_config};
 
 /// Nomad's size of a task's `/dev/shm`.
 const SHM_BYTES: u64 = 64 << 20;
@@ -30,6 +30,10 @@ pub(super) fn mounts(
     mounts.extend(kernel(given.task)?);
     mounts.extend(own(at));
     mounts.extend(lower::volumes(given)?);
+    for device in given.task.devices.iter().filter(|device| !in_dev(device)) {
+        mounts.push(devices::node(device)?);
+    }
+    mounts.extend(generated::files(given, given.resolver)?);
     Ok(mounts)
 }
 
@@ -125,20 +129,18 @@ fn kernel(task: &task_config::TaskConfig) -> Result<Vec<Mount>, StartError> {
 }
 
 fn devices(task: &task_config::TaskConfig) -> Result<Vec<Device>, StartError> {
-    task.devices.iter().map(device).collect()
+    let below = task.devices.iter().filter(|device| in_dev(device));
+    below.map(device).collect()
+}
+
+/// Elsewhere the tree is nodev, so that the node must be a mount of its own.
+fn in_dev(device: &task_config::Device) -> bool {
+    lower::clean(Path::new(&device.task_path)).starts_with("/dev")
 }
 
 fn device(device: &task_config::Device) -> Result<Device, StartError> {
-    let target = lower::clean(Path::new(&device.task_path));
-    if !target.starts_with("/dev") || target == Path::new("/dev") {
-        let message = format!(
-            "a device must lie below /dev inside the task, not at {:?}",
-            device.task_path
-        );
-        return Err(lower::value("device", message));
-    }
     Ok(Device {
-        target,
+        target: devices::target(device)?,
         path: device.host_path.clone(),
         access: device.cgroup_permissions.clone(),
     })

@@ -62,6 +62,7 @@ mod tests {
             user: &user,
             hidden: &[],
             placed: &[],
+            resolver: &crate::resolver::Resolver::default(),
             inherited: &inherited,
         };
         environment(given, &Layout::of(&task).unwrap())

@@ -10,8 +10,8 @@ use super::layout::Layout;
 use super::unveil::Entry;
 use super::{Config, Operator, environment, mounts, rules, search};
 use crate::api::StartError;
-use crate::capabilities;
 use crate::lower::{self, Given};
+use crate::{capabilities, hosts, network};
 
 /// Nomad's umask for a task.
 const UMASK: u32 = 0o022;
@@ -60,22 +60,26 @@ pub(crate) fn lower(
     let mounts = mounts::mounts(given, operator, &layout, &grants)?;
     let stdio = lower::stdio(given.task);
     let landlock = Landlock {
-        rules: rules::rules(given, operator, &layout, &grants, &stdio)?,
+        rules: rules::rules(given, operator, &layout, &grants, &stdio, &mounts),
         scoped: true,
     };
     let command = command(given, config, &layout, cwd, &mounts)?;
     let user = given.user;
+    // A mount that arrives later is as writable as on the host, and Landlock does not mediate chmod and chown: only for who can do
+    // neither to what is not its own.
+    let capabilities = capabilities::sets(config.granted, user.uid);
     Ok(Spec {
         command,
         namespaces: Namespaces {
             pid: Sharing::Private,
             ipc: Sharing::Private,
-            net: lower::network(given.task)?,
-            hostname: None,
+            net: network::network(given.task)?,
+            hostname: hosts::hostname(given.task)?,
         },
         init: Init::Ours,
         root: Root::Host {
             read_only: !grants.writable_root(),
+            slave: capabilities.permitted.0 == 0 && user.uid != 0,
         },
         mounts,
         masked: lower::paths(&lower::MASKED_PROC),
@@ -87,7 +91,7 @@ pub(crate) fn lower(
             gid: user.gid,
             groups: Vec::new(),
         },
-        capabilities: capabilities::sets(config.granted, user.uid),
+        capabilities,
         no_new_privs: true,
         umask: UMASK,
         // Written even when it is 0, lest the agent's own be inherited.

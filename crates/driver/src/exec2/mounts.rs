@@ -8,6 +8,7 @@ use super::lower::{Grant, Grants};
 use super::{Operator, defaults};
 use crate::api::StartError;
 use crate::lower::{self, Given, bind};
+use crate::{devices, generated};
 
 /// Every mount, in order. A later one may lie in an earlier one; what a bind shows is always the host's, whatever is mounted
 /// over it here.
@@ -34,16 +35,17 @@ pub(super) fn mounts(
     mounts.extend(view.covered_run.then(|| lower::cover("/run")));
     mounts.extend(given.hidden.iter().map(lower::cover));
     mounts.extend(view.resolver());
-    mounts.extend(
-        grants
-            .0
-            .iter()
-            .filter(|grant| view.returned(grant))
-            .map(granted),
-    );
+    for grant in grants.0.iter().filter(|grant| view.returned(grant)) {
+        mounts.push(granted(grant));
+        mounts.extend(lower::covers(given.hidden, &grant.path, &grant.path));
+    }
     mounts.push(lower::proc());
     mounts.extend(own(layout));
     mounts.extend(lower::volumes(given)?);
+    for device in &given.task.devices {
+        mounts.push(devices::node(device)?);
+    }
+    mounts.extend(generated::files(given, given.resolver)?);
     Ok(mounts)
 }
 

@@ -1,34 +1,37 @@
 //! The rules of the Landlock domain.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use sandbox::spec::{Access, Missing, Output, Rule, Stdio};
+use sandbox::spec::{Access, Missing, Mount, Output, Rule, Source, Stdio};
 
 use super::layout::Layout;
 use super::lower::Grants;
 use super::{Operator, defaults};
-use crate::api::StartError;
-use crate::lower::{self, Given};
+use crate::lower::Given;
 
 const RX: Access = Access::READ.union(Access::EXECUTE);
 const RWXC: Access = RX.union(Access::WRITE).union(Access::CREATE);
 
 /// Rules in the order of what grants them, those of one path joined: the kernel takes the union in any case.
-#[derive(Debug, Default)]
-struct Rules(Vec<Rule>);
+#[derive(Debug)]
+struct Rules {
+    rules: Vec<Rule>,
+    /// Paths at which the task has files of its own.
+    made: Vec<PathBuf>,
+}
 
 impl Rules {
     fn add(&mut self, path: impl Into<PathBuf>, access: Access, missing: Missing) {
         let path = path.into();
-        // Rules on a procfs made outside would bind to the launcher's: the task has its own.
-        let inside = path.starts_with("/proc");
-        match self.0.iter_mut().find(|rule| rule.path == path) {
+        // A rule made outside would speak of the launcher's procfs, or of the host's file: the task has its own.
+        let inside = path.starts_with("/proc") || self.made.contains(&path);
+        match self.rules.iter_mut().find(|rule| rule.path == path) {
             Some(rule) => {
                 rule.access |= access;
                 if missing == Missing::Refuse {
                     rule.missing = missing;
                 }
             }
-            None => self.0.push(Rule {
+            None => self.rules.push(Rule {
                 path,
                 access,
                 missing,
@@ -45,8 +48,12 @@ pub(super) fn rules(
     layout: &Layout,
     grants: &Grants,
     stdio: &Stdio,
-) -> Result<Vec<Rule>, StartError> {
-    let mut rules = Rules::default();
+    mounts: &[Mount],
+) -> Vec<Rule> {
+    let mut rules = Rules {
+        rules: Vec::new(),
+        made: made(mounts),
+    };
     if operator.unveil_defaults {
         own(&mut rules, layout);
         system(&mut rules);
@@ -59,9 +66,17 @@ pub(super) fn rules(
         );
     }
     volumes(&mut rules, given);
-    devices(&mut rules, given)?;
+    devices(&mut rules, given);
     logs(&mut rules, stdio);
-    Ok(rules.0)
+    rules.rules
+}
+
+/// Where files lie that exist in the task's tree alone.
+fn made(mounts: &[Mount]) -> Vec<PathBuf> {
+    let made = mounts
+        .iter()
+        .filter(|mount| matches!(mount.source, Source::File { .. }));
+    made.map(|mount| mount.target.clone()).collect()
 }
 
 /// The task's own directories. The task directory itself is its working directory and can be listed and read.
@@ -98,16 +113,9 @@ fn volumes(rules: &mut Rules, given: Given<'_>) {
     }
 }
 
-/// A device is granted at its own place: the host's `/dev` is what the task sees.
-fn devices(rules: &mut Rules, given: Given<'_>) -> Result<(), StartError> {
+/// By the node's inode, wherever it is shown.
+fn devices(rules: &mut Rules, given: Given<'_>) {
     for device in &given.task.devices {
-        if lower::clean(Path::new(&device.task_path)) != device.host_path {
-            let message = format!(
-                "exec2 cannot show the device {:?} at {:?}",
-                device.host_path, device.task_path
-            );
-            return Err(lower::value("device", message));
-        }
         let letters = &device.cgroup_permissions;
         let access = [('r', Access::READ), ('w', Access::WRITE)]
             .into_iter()
@@ -115,7 +123,6 @@ fn devices(rules: &mut Rules, given: Given<'_>) -> Result<(), StartError> {
         let access = access.fold(Access::IOCTL, |all, (_, one)| all | one);
         rules.add(&device.host_path, access, Missing::Refuse);
     }
-    Ok(())
 }
 
 /// So that `/dev/stdout` and `/dev/stderr` open by path.

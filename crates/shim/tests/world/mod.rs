@@ -182,7 +182,10 @@ impl World {
                     no_pivot_root: false,
                 }
             } else {
-                Root::Host { read_only: true }
+                Root::Host {
+                    read_only: true,
+                    slave: true,
+                }
             },
             mounts,
             masked: vec!["/proc/kcore".into(), "/sys/firmware".into()],

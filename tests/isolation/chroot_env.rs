@@ -443,3 +443,37 @@ fn the_scratch_directory_is_roots_alone() {
         (0, 0o700)
     );
 }
+
+#[test]
+fn where_no_overlay_can_be_had_at_all_the_directory_is_read_only_and_that_is_told() {
+    Apart::Private.run(|world| {
+        // Overlayfs lies on itself once; a layer over that would be the third.
+        let twice = "mount -t tmpfs tmpfs /mnt && cd /mnt && mkdir low up1 up2 work1 work2 one two && \
+                     printf '#!/bin/sh\\necho ran\\n' > low/tool && chmod 644 low/tool && \
+                     mount -t overlay overlay -o lowerdir=low,upperdir=up1,workdir=work1 one && \
+                     mount -t overlay overlay -o lowerdir=one,upperdir=up2,workdir=work2 two";
+        assert!(
+            std::process::Command::new("sh")
+                .args(["-c", twice])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let words = ["create", "/two/new", ",", "write", "/two/tool", "x"];
+        let mut task = Driven::new(world, Kind::Exec, &words);
+        let tools = Path::new(world.probe()).parent().unwrap().to_str().unwrap();
+        task.operate("chroot_env", roots(&[("/mnt/two", "/two"), (tools, tools)]));
+        task.task.user = "root".into();
+        let live = task.start();
+        let refusals = live.task().inspect().unwrap().refusals.join("\n");
+        assert_eq!(errnos(&live.wait().exited(0).lines()), [Some(30); 2]);
+        assert!(
+            refusals.contains("/mnt/two is read-only: no overlay can be made over it"),
+            "{refusals}"
+        );
+        // Nor is anything below it made executable.
+        let told = task.config("command", "/two/tool".into()).refused();
+        assert!(told.contains("/two/tool cannot be executed") && told.contains("chmod +x"), "{told}");
+        assert_eq!(fs::metadata("/mnt/low/tool").unwrap().mode() & 0o7777, 0o644);
+    });
+}

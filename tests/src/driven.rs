@@ -3,7 +3,7 @@
 //! Directories, pipes and a cgroup are made as a client makes them. Change the public fields, then start.
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -187,12 +187,24 @@ impl<'a> Driven<'a> {
         }
     }
 
+    /// What a start that failed left may still be about to close the old ones, and their readers would take that for the end.
+    fn renew_pipes(&self) {
+        for pipe in [&self.task.stdout_path, &self.task.stderr_path] {
+            let made = pipe.symlink_metadata();
+            if made.is_ok_and(|made| made.file_type().is_fifo()) {
+                fs::remove_file(pipe).unwrap();
+                rustix::fs::mknodat(CWD, pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            }
+        }
+    }
+
     /// Starts the task.
     ///
     /// # Errors
     /// The driver's.
     pub fn try_start(&self) -> Result<Live<'_>, StartError> {
         self.give_directory();
+        self.renew_pipes();
         let streams = [&self.task.stdout_path, &self.task.stderr_path].map(|pipe| {
             let pipe = pipe.clone();
             Stream::open(move || fs::File::open(pipe).unwrap())

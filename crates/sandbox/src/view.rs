@@ -268,7 +268,7 @@ fn make_point(parent: BorrowedFd<'_>, name: &Path, kind: FileType) -> Result<(),
 /// Walks a path from the root, with what `link` says of each component.
 fn follow(
     path: &Path,
-    link: impl Fn(&Path) -> Result<Option<PathBuf>, Errno>,
+    mut link: impl FnMut(&Path) -> Result<Option<PathBuf>, Errno>,
 ) -> Result<PathBuf, Errno> {
     let mut rest: VecDeque<OsString> = parts(path).collect();
     let mut here = PathBuf::from("/");

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod attacks_exec2;
 mod bad_input_exec2;
 mod capabilities;
 mod cgroup;

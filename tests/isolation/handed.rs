@@ -101,8 +101,15 @@ impl Handed {
         self
     }
 
+    /// Another user, to whom the directories belong as the client would make them; one that does not exist has none.
     pub(crate) fn user(mut self, user: &str) -> Handed {
         user.clone_into(&mut self.task.user);
+        if let Ok(user) = self.driver.user(&self.task) {
+            let task = self.task.alloc_dir.join("t");
+            for path in [task.join("secrets"), task] {
+                chown(path, Some(user.uid), Some(user.gid)).unwrap();
+            }
+        }
         self
     }
 

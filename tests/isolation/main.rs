@@ -6,6 +6,7 @@
 
 mod attacks;
 mod attacks_exec;
+mod attacks_exec2;
 mod bad_input_exec;
 mod bad_input_exec2;
 mod call;

@@ -67,7 +67,7 @@ fn the_documented_paths_for_every_task_are_granted_to_every_task() {
         "/srv",
     ];
     for user in ["nomad-80900", "daemon", "root"] {
-        let met = Handed::new(&world, &[paths.clone()], &words)
+        let met = Handed::new(&world, std::slice::from_ref(&paths), &words)
             .user(user)
             .errnos();
         assert_eq!(met[..4], [None; 4], "{user}");

@@ -11,6 +11,15 @@ top=/media
 mount -t tmpfs -o mode=755 stage $top
 mkdir $top/upper $top/work $top/root
 mount -t overlay -o lowerdir=/,upperdir=$top/upper,workdir=$top/work stage $top/root
+# What lies on the root's own file system is there; other mounts (a /tmp, a /usr of their own) get an overlay each.
+count=0
+while read -r _ _ _ _ at _; do
+  case $at in / | /proc* | /sys* | /dev* | /run* | /mnt* | $top* | *encamp* | */alloc/*) continue ;; esac
+  [ -d "$at" ] || continue
+  count=$((count + 1))
+  mkdir -p $top/more/$count/upper $top/more/$count/work
+  mount -t overlay -o "lowerdir=$at,upperdir=$top/more/$count/upper,workdir=$top/more/$count/work" stage "$top/root$at" 2>/dev/null || true
+done </proc/self/mountinfo
 cd $top/root
 mount --rbind /proc proc
 mount -t tmpfs -o mode=755 stage sys

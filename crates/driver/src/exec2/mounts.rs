@@ -83,9 +83,9 @@ impl<'a> View<'a> {
     /// be renamed or replaced, so a root task leaves no link there for the next start to follow.
     fn pinned(&self, layout: &Layout, grants: &Grants) -> Vec<Mount> {
         let writes = |grant: &Grant| grant.writes && layout.inside.starts_with(&grant.path);
-        let writable = grants.0.iter().any(writes);
         // Below a private /tmp, which is granted whole, everything is writable that is not mounted read-only.
-        if !writable && !(self.private_tmp && layout.inside.starts_with("/tmp")) {
+        let below_tmp = self.private_tmp && layout.inside.starts_with("/tmp");
+        if !below_tmp && !grants.0.iter().any(writes) {
             return Vec::new();
         }
         let own = |name| nosuid(bind(layout.task.join(name), layout.inside.join(name)));

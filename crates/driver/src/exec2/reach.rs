@@ -134,7 +134,19 @@ fn check_interpreter(
     script: &Path,
     real: &Path,
 ) -> Result<(), StartError> {
-    let interpreter = interpreter(real).and_then(|named| {
+    let interpreter = interpreter(real);
+    // `/proc/self/exe` is our own program until it is executed.
+    if let Some(named) = interpreter
+        .as_ref()
+        .filter(|named| clean(named).starts_with("/proc"))
+    {
+        return Err(StartError::NotExecutable(format!(
+            "{}: its interpreter {} is a link of procfs; name the program itself",
+            script.display(),
+            named.display()
+        )));
+    }
+    let interpreter = interpreter.and_then(|named| {
         let real = std::fs::canonicalize(seen(&spec.mounts, &named)?).ok()?;
         Some((named, real))
     });

@@ -3,8 +3,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
+use suite::driven::KINDS;
 use suite::need::require;
-use suite::{Job, Running, World};
+use suite::run::PATIENCE;
+use suite::{Driven, Job, Running, World};
 
 use crate::{DRIVERS, NEEDS};
 
@@ -157,6 +159,126 @@ fn a_task_that_dies_of_a_signal_exits_128_and_the_signal() {
         let _ = world
             .run(&world.job("exec2", &["raise", signal]))
             .exited(code);
+    }
+}
+
+/// Signals that a program can catch (signal(7)), by Nomad's names; CHLD is left out, shells and runtimes use it themselves.
+const CATCHABLE: [(&str, i32); 24] = [
+    ("SIGHUP", 1),
+    ("SIGINT", 2),
+    ("SIGQUIT", 3),
+    ("SIGTRAP", 5),
+    ("SIGABRT", 6),
+    ("SIGUSR1", 10),
+    ("SIGUSR2", 12),
+    ("SIGPIPE", 13),
+    ("SIGALRM", 14),
+    ("SIGTERM", 15),
+    ("SIGCONT", 18),
+    ("SIGTSTP", 20),
+    ("SIGTTIN", 21),
+    ("SIGTTOU", 22),
+    ("SIGXCPU", 24),
+    ("SIGXFSZ", 25),
+    ("SIGPROF", 27),
+    ("SIGWINCH", 28),
+    ("SIGIO", 29),
+    ("SIGSYS", 31),
+    ("sigusr1", 10),
+    ("SIGPWR", 30),
+    ("SIGURG", 23),
+    ("SIGVTALRM", 26),
+];
+
+#[test]
+fn every_signal_that_can_be_caught_reaches_the_task() {
+    if !require(NEEDS) {
+        return;
+    }
+    let world = World::shared();
+    for kind in KINDS {
+        let mut driven = Driven::new(&world, kind, &[]);
+        for (name, number) in CATCHABLE {
+            driven.args(&["catch", &number.to_string(), "45"]);
+            let live = driven.start();
+            let _ = live.wait_for_stdout(crate::CATCHING);
+            live.task().signal(name).unwrap();
+            assert_eq!(live.wait().code, Some(45), "{kind:?} {name}");
+        }
+    }
+}
+
+#[test]
+fn a_signal_reaches_the_task_and_nothing_else() {
+    if !require(NEEDS) {
+        return;
+    }
+    let world = World::shared();
+    let script = "trap 'echo got' USR1; sleep 600 & echo ready; while :; do wait; done";
+    for kind in KINDS {
+        let driven = Driven::of(&world, kind, "/bin/sh", &["-c", script]);
+        let live = driven.start();
+        let _ = live.wait_for_stdout("ready");
+        let before = live.task().stats().unwrap().pids;
+        live.task().signal("SIGUSR1").unwrap();
+        let _ = live.wait_for_stdout("got");
+        assert_eq!(live.task().stats().unwrap().pids, before, "{kind:?}");
+        let _ = live.stop();
+    }
+}
+
+#[test]
+fn a_task_is_stopped_and_goes_on_again() {
+    if !require(NEEDS) {
+        return;
+    }
+    let world = World::shared();
+    for kind in KINDS {
+        let script = "trap 'echo again' USR1; echo ready; while :; do sleep 0.05; done";
+        let driven = Driven::of(&world, kind, "/bin/sh", &["-c", script]);
+        let live = driven.start();
+        let _ = live.wait_for_stdout("ready");
+        live.task().signal("SIGSTOP").unwrap();
+        wait_for_state(live.pid(), 'T');
+        live.task().signal("SIGUSR1").unwrap();
+        live.task().signal("SIGCONT").unwrap();
+        let _ = live.wait_for_stdout("again");
+        let _ = live.stop();
+    }
+}
+
+/// The letter behind the name in `/proc/<pid>/stat`.
+#[track_caller]
+fn wait_for_state(pid: i32, wanted: char) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let state = stat
+            .rsplit_once(')')
+            .and_then(|(_, rest)| rest.trim_start().chars().next());
+        if state == Some(wanted) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{stat}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn an_unknown_signal_is_an_error_and_is_not_sent() {
+    if !require(NEEDS) {
+        return;
+    }
+    let world = World::shared();
+    for kind in KINDS {
+        let driven = Driven::new(&world, kind, &["sleep", "600"]);
+        let live = driven.start();
+        for name in ["SIGNOTHING", "99", "SIG"] {
+            let error = live.task().signal(name).unwrap_err();
+            assert!(error.to_string().contains("signal"), "{name}: {error}");
+        }
+        assert!(live.task().inspect().unwrap().result.is_none());
+        let _ = live.stop();
     }
 }
 

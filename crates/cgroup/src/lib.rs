@@ -26,6 +26,7 @@ mod mountinfo;
 mod paths;
 mod procs;
 mod stats;
+mod subsystems;
 mod tree;
 
 pub use error::Error;
@@ -33,4 +34,5 @@ pub use host::{Controller, Host, Version};
 pub use limits::{Bound, Limits, Quota, Refusal};
 pub use paths::Paths;
 pub use stats::{Cpu, Memory, Stats};
+pub use subsystems::{Subsystem, subsystems};
 pub use tree::{Cgroup, Entry};

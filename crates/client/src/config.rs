@@ -1,6 +1,6 @@
 //! A task's `config {}`: from the job file to the driver, and the driver's complaints back to their places.
-use driver::StartError;
 use driver::options::{self, Mismatch, Values};
+use driver::{StartError, Warning};
 use jobspec::{Config, Diagnostic, Span, Task, Value};
 
 /// What the driver is handed.
@@ -60,6 +60,16 @@ pub(crate) fn to_blame(error: &StartError, task: &Task) -> Span {
     option.unwrap_or_else(|| task.span.clone())
 }
 
+/// The place of what has a price.
+pub(crate) fn warning(warning: &Warning, task: &Task) -> Diagnostic {
+    diagnostic(
+        Code::Price,
+        format!("{}: {}", warning.option, warning.message),
+        place(task, warning.option).unwrap_or(task.config.span.clone()),
+        config_of(task),
+    )
+}
+
 /// What kind of mistake it is.
 #[derive(Clone, Copy)]
 pub(crate) enum Code {
@@ -68,6 +78,7 @@ pub(crate) enum Code {
     User,
     KillSignal,
     NotYet,
+    Price,
 }
 
 impl Code {
@@ -78,6 +89,7 @@ impl Code {
             Code::User => "E2003",
             Code::KillSignal => "E2004",
             Code::NotYet => "E2005",
+            Code::Price => "W2001",
         }
     }
 
@@ -88,6 +100,7 @@ impl Code {
             Code::User => "Unusable user",
             Code::KillSignal => "Unknown signal",
             Code::NotYet => "Not supported yet",
+            Code::Price => "Weaker isolation",
         }
     }
 }

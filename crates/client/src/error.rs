@@ -37,6 +37,18 @@ pub struct Subject {
     pub span: Span,
 }
 
+/// A driver that this host cannot run, and the reason that Nomad keeps to itself.
+#[derive(Debug, thiserror::Error)]
+#[error("driver {driver:?}: {reason}")]
+pub struct Unavailable {
+    /// Its name.
+    pub driver: String,
+    /// What is missing, in the driver's words.
+    pub reason: String,
+    /// What to do about it, where that is clear.
+    pub way_out: Option<&'static str>,
+}
+
 /// Why a job did not run to a result of its own.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -52,21 +64,13 @@ pub enum Error {
         /// Its name.
         driver: String,
     },
-    /// One of our drivers, on a host that cannot run it.
-    #[error("driver {driver:?} is not available here: {reason}")]
-    DriverUnavailable {
+    /// One of our drivers, on a host that cannot run it: Nomad would find no node for the job.
+    #[error("* Constraint \"missing drivers\" filtered 1 nodes")]
+    MissingDriver {
         /// The task that asks for it.
         subject: Subject,
-        /// Its name.
-        driver: String,
-        /// What is missing, in the driver's words.
-        reason: String,
-    },
-    /// Root is needed.
-    #[error("running a job needs root (this is uid {uid})")]
-    NotRoot {
-        /// Who tried.
-        uid: u32,
+        /// Why there is no such driver.
+        source: Unavailable,
     },
     /// A directory of ours that others can change.
     #[error("{} must belong to root and be writable by root alone", path.display())]
@@ -109,6 +113,7 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
+            Error::MissingDriver { .. } => crate::exit::PLACEMENT,
             Error::Start { source, .. } => crate::exit::start_failure(source),
             _ => crate::exit::HOST,
         }
@@ -118,7 +123,7 @@ impl Error {
     pub fn subject(&self) -> Option<&Subject> {
         match self {
             Error::UnknownDriver { subject, .. }
-            | Error::DriverUnavailable { subject, .. }
+            | Error::MissingDriver { subject, .. }
             | Error::Start { subject, .. }
             | Error::Lost { subject, .. } => Some(subject),
             _ => None,
@@ -129,7 +134,7 @@ impl Error {
     pub fn way_out(&self) -> Option<&'static str> {
         match self {
             Error::UnknownDriver { .. } => Some("this machine runs exec and exec2"),
-            Error::NotRoot { .. } => Some("run it as root: sudo encamp run FILE"),
+            Error::MissingDriver { source, .. } => source.way_out,
             Error::Unsafe { .. } => Some(
                 "choose another directory, or chown it to root and take the others' write permission away",
             ),
@@ -139,9 +144,6 @@ impl Error {
             Error::NoUid => Some(
                 "all uids of 80000-89999 are held by running tasks: wait for one to end, or set `user`",
             ),
-            Error::Cgroup(cgroup::Error::NoHierarchy { .. }) => {
-                Some("mount one: mount -t cgroup2 none /sys/fs/cgroup")
-            }
             _ => None,
         }
     }

@@ -3,6 +3,8 @@ use driver::{ExitResult, StartError};
 
 /// Wrong usage or an invalid job.
 pub const INVALID: u8 = 1;
+/// This machine cannot take the job: Nomad would find no node for it.
+pub const PLACEMENT: u8 = 2;
 /// The host or encamp itself failed.
 pub const HOST: u8 = 125;
 /// The command was found and cannot be executed.

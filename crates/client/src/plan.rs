@@ -1,6 +1,6 @@
 //! What can be said about a job before anything is made: which task, which driver, which mistakes.
 use driver::options::{self, Values};
-use driver::{ConfigError, Driver, Kind, Place, StartError};
+use driver::{Allowed, Asker, ConfigError, Driver, Kind, Place, StartError, Warning};
 use jobspec::{Diagnostic, Group, Job, Task};
 use shim::Lifetime;
 
@@ -68,13 +68,39 @@ impl<'a> Plan<'a> {
 
     /// Mistakes that only the driver can see, found by describing the task's process without making anything.
     pub(crate) fn check(&self, driver: &Driver, allocation: &Allocation) -> Result<(), Error> {
-        let user = match self.user(driver) {
-            User::Named(name) => name,
-            User::Dynamic => dynamic_name(users::FIRST),
-        };
+        let user = self.user_before_claim(driver);
         match driver.lower(&self.task_config(driver, allocation, &user)) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.start_failed(error)),
+        }
+    }
+
+    fn user_before_claim(&self, driver: &Driver) -> String {
+        match self.user(driver) {
+            User::Named(name) => name,
+            User::Dynamic => dynamic_name(users::FIRST),
+        }
+    }
+
+    fn checked(
+        &self,
+        driver: &Driver,
+        allowed: Option<Allowed>,
+        warnings: Vec<Warning>,
+    ) -> Checked {
+        let (by_task, operator_warnings): (Vec<_>, Vec<_>) = warnings
+            .into_iter()
+            .partition(|warning| warning.asked_by == Asker::Task);
+        Checked {
+            task: self.task.name.clone(),
+            driver: self.kind,
+            dynamic_user: self.user(driver) == User::Dynamic,
+            allowed,
+            warnings: by_task
+                .iter()
+                .map(|warning| config::warning(warning, self.task))
+                .collect(),
+            operator_warnings,
         }
     }
 
@@ -122,18 +148,40 @@ pub(crate) fn dynamic_name(uid: u32) -> String {
     format!("nomad-{uid}")
 }
 
+/// What is to be said about a job that is right.
+#[derive(Debug)]
+pub struct Checked {
+    /// The task.
+    pub task: String,
+    /// Its driver.
+    pub driver: Kind,
+    /// Whether the task gets a uid of its own.
+    pub dynamic_user: bool,
+    /// What it will be able to do; `None` where that depends on the host.
+    pub allowed: Option<Allowed>,
+    /// What the job asks for and has a price, with its place.
+    pub warnings: Vec<Diagnostic>,
+    /// The same of the operator's configuration.
+    pub operator_warnings: Vec<Warning>,
+}
+
 /// Checks a job as far as that is possible without root and without side effects.
 ///
 /// # Errors
 /// What is wrong with the job.
-pub fn check(job: &Job, settings: &Settings) -> Result<(), Error> {
+pub fn check(job: &Job, settings: &Settings) -> Result<Checked, Error> {
     let plan = Plan::of(job)?;
     let allocation = Allocation::plan(crate::ids::uuid()?, &plan.task.name, settings, compute());
     let driver = plan.driver(settings, &allocation)?;
     match plan.check(&driver, &allocation) {
         // What this host lacks is no mistake of the job's.
-        Err(Error::Start { .. }) => Ok(()),
-        other => other,
+        Err(Error::Start { .. }) => Ok(plan.checked(&driver, None, vec![])),
+        Err(other) => Err(other),
+        Ok(()) => {
+            let task = plan.task_config(&driver, &allocation, &plan.user_before_claim(&driver));
+            let warnings = driver.warnings(&task).unwrap_or_default();
+            Ok(plan.checked(&driver, driver.allowed(&task).ok(), warnings))
+        }
     }
 }
 

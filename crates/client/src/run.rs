@@ -9,7 +9,7 @@ use crate::alloc_dir::{self, DataDir, Layout};
 use crate::allocation::{Allocation, STDERR, STDOUT, mounts_name};
 use crate::compute::compute;
 use crate::dirs::Owner;
-use crate::error::{Error, HostError};
+use crate::error::{Error, HostError, Unavailable};
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::message::Inbox;
@@ -35,7 +35,6 @@ type Tell<'a> = &'a mut dyn FnMut(Event<'_>);
 /// The job, the host or the start is at fault; [`Error::exit_code`] says how a command ends then.
 pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Result<u8, Error> {
     let plan = Plan::of(job)?;
-    require_root()?;
     check_first(&plan, settings)?;
     let mut inbox = Inbox::new();
     let _listening = signals::listen(inbox.sender())?;
@@ -48,30 +47,43 @@ pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Re
     ended
 }
 
-fn require_root() -> Result<(), Error> {
-    let uid = rustix::process::geteuid();
-    if uid.is_root() {
-        Ok(())
-    } else {
-        Err(Error::NotRoot { uid: uid.as_raw() })
-    }
-}
-
 /// Everything that can fail before anything is made.
 fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
-    Host::detect()?;
     let allocation = Allocation::plan(ids::uuid()?, &plan.task.name, settings, compute());
     let driver = plan.driver(settings, &allocation)?;
-    let fingerprint = driver.fingerprint();
-    if fingerprint.health != Health::Healthy {
-        let driver = plan.task.driver.value.clone();
-        return Err(Error::DriverUnavailable {
-            subject: plan.subject(),
-            driver,
-            reason: fingerprint.description,
-        });
-    }
+    require_driver(plan, &driver)?;
     plan.check(&driver, &allocation)
+}
+
+fn require_driver(plan: &Plan<'_>, driver: &Driver) -> Result<(), Error> {
+    let fingerprint = driver.fingerprint();
+    if fingerprint.health == Health::Healthy {
+        return Ok(());
+    }
+    Err(Error::MissingDriver {
+        subject: plan.subject(),
+        source: unavailable(plan.kind.name(), fingerprint.description),
+    })
+}
+
+/// The drivers' words are Nomad's; what exactly is missing comes with them here.
+fn unavailable(driver: &str, description: String) -> Unavailable {
+    let (reason, way_out) = if !rustix::process::geteuid().is_root() {
+        (description, Some("run it as root: sudo encamp run FILE"))
+    } else if let Err(error) = Host::detect() {
+        let way_out = "mount one: mount -t cgroup2 none /sys/fs/cgroup";
+        (format!("{description}: {error}"), Some(way_out))
+    } else {
+        (
+            description,
+            Some("encamp doctor says what else this host lacks"),
+        )
+    };
+    Unavailable {
+        driver: driver.to_owned(),
+        reason,
+        way_out,
+    }
 }
 
 /// What a run has made, and what it runs with.

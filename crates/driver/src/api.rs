@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::handle::Handle;
 use crate::options::Mismatch;
+use crate::processes::Processes;
 use crate::stats::Sample;
 use crate::task::Ended;
 use crate::{exec, exec2};
@@ -124,6 +125,8 @@ pub struct Task {
     pub(crate) ended: Mutex<Option<Ended>>,
     /// The previous reading, for rates.
     pub(crate) sample: Mutex<Sample>,
+    /// The same of each process.
+    pub(crate) processes: Mutex<Processes>,
 }
 
 /// The end of a task in Nomad's form.
@@ -135,6 +138,8 @@ pub struct ExitResult {
     pub signal: i32,
     /// The kernel killed it or a part of it for memory, and it failed.
     pub oom_killed: bool,
+    /// The kernel wrote its memory down when it died (core(5)).
+    pub core_dumped: bool,
     /// What became of it when the shim was lost (`the shim was killed and took the task with it`).
     pub error: Option<String>,
     /// When it ended.
@@ -190,7 +195,20 @@ pub struct TaskStats {
     pub max_usage_bytes: Option<u64>,
     pub kernel_usage_bytes: Option<u64>,
     pub kernel_max_usage_bytes: Option<u64>,
+    pub mapped_file_bytes: Option<u64>,
     pub pids: Option<u64>,
+    pub processes: BTreeMap<i32, ProcessStats>,
+}
+
+/// What one process uses, by its pid on the host; looked at every five seconds at most. Percentages are of one core.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[allow(missing_docs, reason = "Nomad's ResourceUsage, name for name")]
+pub struct ProcessStats {
+    pub rss_bytes: u64,
+    pub swap_bytes: u64,
+    pub system_mode_percent: f64,
+    pub user_mode_percent: f64,
+    pub percent: f64,
 }
 
 /// What ExecTask gives back.

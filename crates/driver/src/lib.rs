@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod api;
 mod capabilities;
 mod devices;
@@ -28,6 +29,7 @@ mod lookup;
 mod lower;
 mod network;
 pub mod options;
+mod processes;
 mod recover;
 mod resolver;
 mod result;
@@ -39,6 +41,9 @@ mod stats;
 mod task;
 pub mod task_config;
 pub mod users;
+mod warnings;
 
+pub use allowed::Allowed;
 pub use api::*;
 pub use task_config::TaskConfig;
+pub use warnings::{Asker, Warning};

@@ -15,6 +15,7 @@ impl From<&ExitStatus> for ExitResult {
         ExitResult {
             // A kill of ours is no kill of the kernel's, whatever happened to memory before.
             oom_killed: status.oom_kills > 0 && failed && !status.forced,
+            core_dumped: status.core,
             ended_at: Some(status.ended_at),
             ..from_end(end)
         }

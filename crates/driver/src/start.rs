@@ -142,6 +142,7 @@ impl Task {
             _lifeline: lifeline,
             ended: Mutex::new(None),
             sample: Mutex::new(sample),
+            processes: Mutex::default(),
         }
     }
 }

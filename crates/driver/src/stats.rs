@@ -1,4 +1,5 @@
 //! One sample of what a task uses, from counters of its cgroup.
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use crate::api::{Compute, TaskStats};
@@ -49,7 +50,9 @@ pub(crate) fn usage(
         max_usage_bytes: memory.peak_bytes,
         kernel_usage_bytes: memory.kernel_usage_bytes,
         kernel_max_usage_bytes: memory.kernel_peak_bytes,
+        mapped_file_bytes: memory.mapped_file_bytes,
         pids: stats.pids,
+        processes: BTreeMap::new(),
     }
 }
 

@@ -156,7 +156,10 @@ impl Task {
             at: now,
             cpu: stats::cpu(&stats),
         };
-        Ok(usage)
+        drop(sample);
+        let pids = self.cgroup().processes()?;
+        let processes = lock(&self.processes).look(&pids, now);
+        Ok(TaskStats { processes, ..usage })
     }
 
     /// What there is of it now.

@@ -8,8 +8,9 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0..123  the task's own
   1       wrong usage, or an invalid job
+  2       this machine cannot take the job: a driver is missing
   124     the time was over
-  125     encamp or this host failed: no root, no Landlock, no usable cgroup
+  125     encamp or this host failed
   126     the command was found and cannot be executed
   127     the command was not found
   128+n   the task was ended by signal n
@@ -74,6 +75,7 @@ impl Global {
 pub(crate) enum Command {
     Run(Run),
     Validate(Validate),
+    Doctor(Doctor),
     /// Say which version this is
     Version,
     /// Nomad's spelling: job run, job validate
@@ -109,6 +111,18 @@ pub(crate) struct Run {
 pub(crate) struct Validate {
     /// The job file; - is standard input
     pub(crate) file: PathBuf,
+    /// One JSON document on standard output: valid, diagnostics with their places, what the task may do
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Say what this host can do for a task: kernel, cgroups, directories, drivers
+#[derive(Debug, Args)]
+#[command(after_help = "Exit code 1 if anything fails: some driver cannot run here.")]
+pub(crate) struct Doctor {
+    /// One JSON document on standard output
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //! is in the libraries.
 #![forbid(unsafe_code)]
 
+mod allowed;
 mod argv;
 mod cli;
 mod commands;
 mod face;
 mod failure;
+mod machine;
 mod report;
 mod terminal;
 

@@ -57,6 +57,16 @@ fn diagnostics(mistakes: &[Diagnostic], file: &JobFile, style: Style) -> String 
         .collect()
 }
 
+/// What a valid job is warned of.
+pub(crate) fn warnings(warnings: &[Diagnostic], file: &JobFile, style: Style) -> String {
+    let one = |warning: &Diagnostic| match style {
+        Style::Lines => format!("Warning: {}\n", warning.one_line(&file.name, &file.text)),
+        Style::Snippets => snippet(warning, Level::WARNING, file, &Renderer::plain()),
+        Style::Colors => snippet(warning, Level::WARNING, file, &Renderer::styled()),
+    };
+    warnings.iter().map(one).collect()
+}
+
 /// `Error: what`, then the causes, each on a line of its own, then the way out.
 pub(crate) fn chain(error: &dyn Error, place: &str, way_out: Option<&str>) -> String {
     let mut last = error.to_string();
@@ -86,12 +96,17 @@ fn place(subject: &Subject, file: &JobFile) -> String {
 fn diagnostic(mistake: &Diagnostic, file: &JobFile, style: Style) -> String {
     match style {
         Style::Lines => format!("{}\n", mistake.one_line(&file.name, &file.text)),
-        Style::Snippets => snippet(mistake, file, &Renderer::plain()),
-        Style::Colors => snippet(mistake, file, &Renderer::styled()),
+        Style::Snippets => snippet(mistake, Level::ERROR, file, &Renderer::plain()),
+        Style::Colors => snippet(mistake, Level::ERROR, file, &Renderer::styled()),
     }
 }
 
-fn snippet(mistake: &Diagnostic, file: &JobFile, renderer: &Renderer) -> String {
+fn snippet(
+    mistake: &Diagnostic,
+    level: Level<'static>,
+    file: &JobFile,
+    renderer: &Renderer,
+) -> String {
     let span = fitting(mistake, &file.text);
     let annotation = AnnotationKind::Primary.span(span).label(
         mistake
@@ -102,9 +117,7 @@ fn snippet(mistake: &Diagnostic, file: &JobFile, renderer: &Renderer) -> String 
     let source = Snippet::source(&file.text)
         .path(&file.name)
         .annotation(annotation);
-    let title = Level::ERROR
-        .primary_title(&mistake.summary)
-        .id(mistake.code);
+    let title = level.primary_title(&mistake.summary).id(mistake.code);
     let mut group = title
         .element(source)
         .element(Level::NOTE.message(&mistake.detail));
@@ -222,6 +235,8 @@ mod tests {
             span: 4000..4001,
             ..mistake()
         };
-        assert!(snippet(&mistake, &file(), &Renderer::plain()).contains("Unsupported"));
+        assert!(
+            snippet(&mistake, Level::ERROR, &file(), &Renderer::plain()).contains("Unsupported")
+        );
     }
 }

@@ -6,6 +6,14 @@ pub(crate) fn say(text: &str) {
     let _ = std::io::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Writes a result to standard output. Whoever reads no further (`encamp doctor | head -n 1`) has had what they wanted.
+pub(crate) fn print(text: &str) -> std::io::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
+}
+
 /// Whether messages may be drawn: a person reads them.
 pub(crate) fn is_interactive() -> bool {
     std::io::stderr().is_terminal()

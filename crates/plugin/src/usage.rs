@@ -1,7 +1,7 @@
 //! The driver's samples → Nomad's TaskStats. What was not measured is left out of the list of measured fields.
 use std::collections::BTreeMap;
 
-use driver::TaskStats;
+use driver::{ProcessStats, TaskStats};
 
 use crate::proto::drivers as wire;
 use crate::proto::drivers::{cpu_usage, memory_usage};
@@ -15,7 +15,28 @@ pub(crate) fn stats(id: &str, sample: &TaskStats) -> wire::TaskStats {
             cpu: Some(cpu(sample)),
             memory: Some(memory(sample)),
         }),
-        resource_usage_by_pid: BTreeMap::new(),
+        resource_usage_by_pid: by_pid(sample),
+    }
+}
+
+fn by_pid(sample: &TaskStats) -> BTreeMap<String, wire::TaskResourceUsage> {
+    let one = |(pid, stats): (&i32, &ProcessStats)| (pid.to_string(), of_process(stats));
+    sample.processes.iter().map(one).collect()
+}
+
+fn of_process(stats: &ProcessStats) -> wire::TaskResourceUsage {
+    wire::TaskResourceUsage {
+        cpu: Some(cpu(&TaskStats {
+            system_mode_percent: Some(stats.system_mode_percent),
+            user_mode_percent: Some(stats.user_mode_percent),
+            percent: Some(stats.percent),
+            ..TaskStats::default()
+        })),
+        memory: Some(memory(&TaskStats {
+            rss_bytes: Some(stats.rss_bytes),
+            swap_bytes: Some(stats.swap_bytes),
+            ..TaskStats::default()
+        })),
     }
 }
 
@@ -96,6 +117,27 @@ mod tests {
         );
         assert_eq!(memory.measured_fields, [rss, swap]);
         assert_eq!((cpu.percent, memory.rss), (98.5, 4096));
+    }
+
+    #[test]
+    fn each_process_has_its_pid_as_text_and_the_fields_that_nomad_measures() {
+        let process = ProcessStats {
+            rss_bytes: 4096,
+            percent: 50.0,
+            ..ProcessStats::default()
+        };
+        let sample = TaskStats {
+            processes: BTreeMap::from([(42, process)]),
+            ..TaskStats::default()
+        };
+        let by_pid = stats("a/t/1", &sample).resource_usage_by_pid;
+        let cpu = by_pid["42"].cpu.as_ref().unwrap();
+        assert_eq!(cpu.percent, 50.0);
+        assert_eq!(cpu.measured_fields.len(), 3);
+        assert_eq!(
+            by_pid["42"].memory.as_ref().unwrap().measured_fields.len(),
+            2
+        );
     }
 
     #[test]

@@ -127,6 +127,7 @@ mod tests {
             exit_code: 137,
             signal: 9,
             oom_killed: true,
+            core_dumped: false,
             error: None,
             ended_at,
         };

@@ -29,6 +29,7 @@ pub(crate) fn run(verb: &str, arguments: &[&str]) -> Option<ExitCode> {
         ("catch", [signal, code]) => {
             return catch(number(signal), Some(code.parse::<u8>().unwrap_or(64)));
         }
+        ("abort", []) => std::process::abort(),
         ("ignore", [signal]) => return catch(number(signal), None),
         _ => match attempt(verb, arguments) {
             Ok(outcome) => report(verb, arguments, &outcome),

@@ -1,10 +1,11 @@
 //! One file for each command.
+mod doctor;
 mod progress;
 mod run;
 mod validate;
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -45,6 +46,7 @@ fn perform(cli: &Cli) -> u8 {
         Command::Validate(validate) | Command::Job(Job::Validate(validate)) => {
             validate::run(validate, &cli.global)
         }
+        Command::Doctor(doctor) => doctor::run(doctor, &cli.global),
         Command::Version => version(),
     };
     done.unwrap_or_else(|failure| {
@@ -57,7 +59,7 @@ fn perform(cli: &Cli) -> u8 {
 }
 
 fn version() -> Result<u8, Failure> {
-    writeln!(std::io::stdout(), "encamp {}", env!("CARGO_PKG_VERSION"))?;
+    terminal::print(concat!("encamp ", env!("CARGO_PKG_VERSION"), "\n"))?;
     Ok(0)
 }
 

@@ -170,11 +170,16 @@ fn exited(result: &ExitResult, code: u8, lived: Duration, stopping: Option<Durat
     if let Some(error) = &result.error {
         return format!("lost after {}: {error}", rounded(lived));
     }
+    let core = if result.core_dumped {
+        ", core dumped"
+    } else {
+        ""
+    };
     match (stopping, result.signal) {
         (Some(took), _) => format!("stopped in {}, exit {code}{memory}", rounded(took)),
         (None, 0) => format!("exited {code} after {}{memory}", rounded(lived)),
         (None, signal) => format!(
-            "killed by signal {signal} after {}, exit {code}{memory}",
+            "killed by signal {signal} after {}, exit {code}{memory}{core}",
             rounded(lived)
         ),
     }
@@ -231,6 +236,14 @@ mod tests {
         assert_eq!(
             exited(&result(137, 9, true), 137, 90 * SECOND, None),
             "killed by signal 9 after 1m30s, exit 137, out of memory"
+        );
+        let dumped = ExitResult {
+            core_dumped: true,
+            ..result(134, 6, false)
+        };
+        assert_eq!(
+            exited(&dumped, 134, SECOND, None),
+            "killed by signal 6 after 1s, exit 134, core dumped"
         );
         let lost = ExitResult {
             error: Some("the shim was killed".to_owned()),

@@ -1,22 +1,61 @@
-//! `encamp validate`: is the job file right, as far as that can be said without running it?
+//! `encamp validate`: is the job file right, and what would its task be allowed, as far as that can be said without running it?
+use client::Checked;
+use jobspec::Diagnostic;
+
 use crate::cli::{Global, Validate};
-use crate::commands::read_job;
+use crate::commands::{JobFile, read_job};
 use crate::failure::Failure;
-use crate::terminal;
+use crate::report::{self, Style};
+use crate::{allowed, machine, terminal};
 
 pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
-    let (file, job) = read_job(&validate.file)?;
     let settings = global.settings()?;
-    match client::check(&job, &settings) {
-        Ok(()) => {
-            if !global.quiet {
-                terminal::say(&format!("{}: the job is valid\n", file.name));
-            }
-            Ok(0)
-        }
-        Err(source) => Err(Failure::Client {
-            file,
-            source: Box::new(source),
-        }),
+    let checked =
+        read_job(&validate.file).and_then(|(file, job)| match client::check(&job, &settings) {
+            Ok(checked) => Ok((file, checked)),
+            Err(source) => Err(Failure::Client {
+                file,
+                source: Box::new(source),
+            }),
+        });
+    if validate.json {
+        return in_json(checked);
+    }
+    let (file, checked) = checked?;
+    if !global.quiet {
+        terminal::say(&in_words(&file, &checked, Style::suitable(global.no_color)));
+    }
+    Ok(0)
+}
+
+fn in_words(file: &JobFile, checked: &Checked, style: Style) -> String {
+    let mut text = report::warnings(&checked.warnings, file, style);
+    for warning in &checked.operator_warnings {
+        text += &format!("Warning: {}: {}\n", warning.option, warning.message);
+    }
+    text += &format!("{}: the job is valid\n", file.name);
+    text + &allowed::lines(checked)
+}
+
+fn in_json(checked: Result<(JobFile, Checked), Failure>) -> Result<u8, Failure> {
+    let (document, code) = match &checked {
+        Ok((file, checked)) => (machine::valid(file, checked), 0),
+        Err(failure) => match mistakes(failure) {
+            Some((file, mistakes)) => (machine::invalid(file, mistakes), failure.exit_code()),
+            None => return checked.map(|_| 0),
+        },
+    };
+    terminal::print(&format!("{document:#}\n"))?;
+    Ok(code)
+}
+
+fn mistakes(failure: &Failure) -> Option<(&JobFile, &[Diagnostic])> {
+    match failure {
+        Failure::Parse { file, mistakes } => Some((file, mistakes)),
+        Failure::Client { file, source } => match source.as_ref() {
+            client::Error::Job(mistakes) => Some((file, mistakes)),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -1,0 +1,60 @@
+//! Whether each driver can run here, in its own words.
+use driver::{Attribute, Driver, Fingerprint, Health, Kind, Place};
+use shim::Lifetime;
+
+use super::Finding;
+use crate::compute::compute;
+use crate::plan::operator_config;
+use crate::settings::Settings;
+
+pub(super) fn look(settings: &Settings) -> Vec<Finding> {
+    [Kind::Exec, Kind::Exec2]
+        .into_iter()
+        .map(|kind| one(kind, settings))
+        .collect()
+}
+
+fn one(kind: Kind, settings: &Settings) -> Finding {
+    let place = Place {
+        state_dir: settings.run_dir.clone(),
+        lifetime: Lifetime::Foreground,
+        compute: compute(),
+        hidden: settings.hidden(),
+    };
+    let check = format!("driver.{}", kind.name());
+    match Driver::new(kind, &operator_config(kind), place) {
+        Ok(driver) => told(kind, check, &driver.fingerprint()),
+        Err(error) => Finding::failure(check, format!("driver {:?}: {error}", kind.name())),
+    }
+}
+
+fn told(kind: Kind, check: String, fingerprint: &Fingerprint) -> Finding {
+    let name = kind.name();
+    if fingerprint.health == Health::Healthy {
+        let attributes: Vec<_> = fingerprint
+            .attributes
+            .iter()
+            .map(|(name, value)| format!("{name}={}", shown(value)))
+            .collect();
+        return Finding::fine(
+            check,
+            format!("driver {name:?} is healthy ({})", attributes.join(", ")),
+        );
+    }
+    let health = match fingerprint.health {
+        Health::Undetected => "undetected",
+        _ => "unhealthy",
+    };
+    Finding::failure(
+        check,
+        format!("driver {name:?} is {health}: {}", fingerprint.description),
+    )
+}
+
+fn shown(value: &Attribute) -> String {
+    match value {
+        Attribute::Bool(yes) => yes.to_string(),
+        Attribute::Int(number) => number.to_string(),
+        Attribute::String(text) => text.clone(),
+    }
+}

@@ -22,6 +22,8 @@ use cgroup::{Cgroup, Host};
 use driver::options::{Value, Values};
 use driver::task_config::{Resources, TaskConfig};
 use driver::{Compute, Driver, ExitResult, Kind, Place, StartError, State, Task};
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{Mode, OFlags};
 
 /// One task's directories, cgroup and pipes; all of it goes with it.
 struct World {
@@ -160,15 +162,17 @@ fn fifo(root: &Path, name: &str) -> PathBuf {
     path
 }
 
-/// Reads a FIFO to its end in a thread.
+/// Reads a FIFO to its end in a thread. It is open when this returns, as a log reader's is before a task is started.
 fn reader(path: &Path) -> std::thread::JoinHandle<String> {
-    let path = path.to_owned();
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let fifo = rustix::fs::open(path, flags, Mode::empty()).unwrap();
     std::thread::spawn(move || {
+        // Before the first writer a read would tell the end at once; hanging up, which poll waits for, takes one that has been there.
+        let mut fds = [PollFd::new(&fifo, PollFlags::IN)];
+        rustix::event::poll(&mut fds, None).unwrap();
+        rustix::fs::fcntl_setfl(&fifo, OFlags::empty()).unwrap();
         let mut text = String::new();
-        fs::File::open(path)
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
+        fs::File::from(fifo).read_to_string(&mut text).unwrap();
         text
     })
 }

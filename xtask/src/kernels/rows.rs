@@ -59,6 +59,10 @@ const TOO_LONG: &[(&str, &str)] = &[
         "attacks::closed_and_full_streams",
         "forty starts, of which the kernel sees nothing but pipes",
     ),
+    (
+        "few_descriptors::a_start_with_too_few_descriptors",
+        "a start for each number of descriptors, for an error that is the same on all of these kernels",
+    ),
 ];
 
 /// Each of them is in one list, `tests/kernels/lists`.

@@ -1,6 +1,7 @@
 //! namespaces(7): which are the task's own, and what that hides.
 use serde_json::json;
 use suite::World;
+use suite::apart::Apart;
 use suite::need::require;
 
 use crate::{DRIVERS, EXEC_NEEDS, NEEDS, facts};
@@ -41,6 +42,23 @@ fn mount_pid_and_ipc_namespaces_are_its_own_and_the_others_the_hosts() {
             );
         }
     }
+}
+
+/// As systemd makes it: where the tree is shared, a clone of a mount is a peer of it until it is made private.
+#[test]
+fn tasks_run_in_a_shared_tree_and_mount_nothing_into_it() {
+    if !require(EXEC_NEEDS) {
+        return;
+    }
+    Apart::Shared.run(|world| {
+        let mounts = || std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+        let before = mounts();
+        for driver in DRIVERS {
+            let facts = facts(world, &world.job(driver, &[]));
+            assert_ne!(facts["namespaces"]["mnt"], json!(of_the_host("mnt")));
+        }
+        assert_eq!(mounts(), before);
+    });
 }
 
 #[test]

@@ -100,13 +100,9 @@ fn without_detached_mounts_both_drivers_are_refused_by_the_name_of_the_call() {
         for driver in crate::DRIVERS {
             let outcome = through(&world, driver, &hide, &[number, "--"]);
             assert_eq!(outcome.code, Some(HOST_FAILED), "{outcome}");
-            let told = format!("{name}(2) not available");
-            assert_eq!(outcome.stderr.matches(&told).count(), 1, "{outcome}");
-            assert_eq!(
-                outcome.stderr.matches("not available").count(),
-                1,
-                "{outcome}"
-            );
+            assert!(outcome.stderr.contains(&format!("{name}(2)")), "{outcome}");
+            let told = outcome.stderr.matches("not available").count();
+            assert_eq!(told, 1, "{outcome}");
             assert!(outcome.stderr.contains("seccomp"), "{outcome}");
             assert_eq!(outcome.stdout, "", "{outcome}");
         }

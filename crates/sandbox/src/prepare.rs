@@ -106,10 +106,10 @@ impl Preparation {
                     | OpenTreeFlags::AT_EMPTY_PATH;
                 let tree = rustix::mount::open_tree(&scratch.root, c"", flags)
                     .map_err(|e| Error::path("clone the mount of", path, e))?;
-                // Device nodes work below /dev only: CAP_MKNOD is among what a process may be given.
-                // A clone of a shared mount is shared, and pivot_root(2) takes none such.
-                let (nodev, private) = (libc::MOUNT_ATTR_NODEV, libc::MS_PRIVATE);
-                sys::mount_setattr(tree.as_fd(), c"", false, nodev, private)
+                // Device nodes work below /dev only: CAP_MKNOD is among what a process may be given. Private, because the clone of a
+                // shared mount (systemd makes all of them shared) is shared, and pivot_root(2) refuses such a root with EINVAL.
+                let private = libc::MS_PRIVATE;
+                sys::mount_setattr(tree.as_fd(), c"", false, libc::MOUNT_ATTR_NODEV, private)
                     .map_err(|e| Error::path("set the flags of the mount of", path, e))?;
                 let base = tree
                     .try_clone()

@@ -12,9 +12,9 @@ use super::{Result, Store};
 const PROGRAMS: &str = "/opt/encamp";
 
 /// Programs of this machine that the tests run, on the host's side or inside of tasks. Whatever else a shell wants is busybox.
-const TOOLS: [&str; 16] = [
-    "cat", "env", "head", "ip", "ldconfig", "ls", "nsenter", "setpriv", "setsid", "sh", "sleep",
-    "true", "umount", "unshare", "id", "bash",
+const TOOLS: [&str; 18] = [
+    "cat", "chrt", "nice", "env", "head", "ip", "ldconfig", "ls", "nsenter", "setpriv", "setsid",
+    "sh", "sleep", "true", "umount", "unshare", "id", "bash",
 ];
 
 /// Files of this machine that programs look into.

@@ -51,6 +51,18 @@ const TOO_LONG: &[(&str, &str)] = &[
         "attacks::a_command_killed_at_any_moment",
         "its moments are those of a start that takes a tenth of a second; emulated it takes seconds",
     ),
+    (
+        "attacks::a_working_directory_is_never_a_link_of_procfs",
+        "eighty starts, for openat2(2), which is the same on all of these kernels",
+    ),
+    (
+        "attacks::closed_and_full_streams",
+        "forty starts, of which the kernel sees nothing but pipes",
+    ),
+    (
+        "few_descriptors::a_start_with_too_few_descriptors",
+        "a start for each number of descriptors, for an error that is the same on all of these kernels",
+    ),
 ];
 
 /// Each of them is in one list, `tests/kernels/lists`.

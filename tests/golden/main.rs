@@ -54,6 +54,27 @@ fn a_description_survives_being_written_and_read() {
     }
 }
 
+/// `docs/attacks.md` names what each known attack was tried with; a test that is renamed must be renamed there too.
+#[test]
+fn every_test_that_the_list_of_attacks_names_exists() {
+    let text = std::fs::read_to_string(repository().join("docs/attacks.md")).unwrap();
+    let named: BTreeSet<_> = text
+        .split('`')
+        .filter_map(|word| word.split_once("::"))
+        .filter(|(module, _)| *module != "module")
+        .collect();
+    assert!(named.len() > 40, "{} tests are named", named.len());
+    for (module, name) in named {
+        let file = repository().join(format!("tests/isolation/{module}.rs"));
+        let source = std::fs::read_to_string(&file)
+            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        assert!(
+            source.contains(&format!("fn {name}(")),
+            "{module} has no test {name}"
+        );
+    }
+}
+
 /// What is wrong with one description.
 fn check(file: &JobFile) -> Option<String> {
     let path = directory().join(&file.name).with_extension("json");

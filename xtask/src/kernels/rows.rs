@@ -41,12 +41,26 @@ pub(crate) enum Init {
     Systemd,
 }
 
-/// What software emulation has no time for.
+/// What software emulation has no time for, and no kernel a say in.
 const TOO_LONG: &[(&str, &str)] = &[
     (
         "leaks::two_hundred_starts",
         "some minutes when emulated; fifty_runs_at_once and the crashes look for leaks there too",
     ),
+    (
+        "leaks::bad_input",
+        "dozens of starts; mistakes are found before the kernel is asked",
+    ),
+    (
+        "bad_input_exec",
+        "dozens of starts; mistakes are found before the kernel is asked",
+    ),
+    (
+        "lookup::",
+        "openat2(2) decides, which is the same on all of these kernels",
+    ),
+    ("users::", "names are read from files"),
+    ("exec2_task::a_user_is_exactly", "names are read from files"),
     (
         "attacks::a_command_killed_at_any_moment",
         "its moments are those of a start that takes a tenth of a second; emulated it takes seconds",
@@ -60,9 +74,34 @@ const TOO_LONG: &[(&str, &str)] = &[
         "forty starts, of which the kernel sees nothing but pipes",
     ),
     (
-        "few_descriptors::a_start_with_too_few_descriptors",
+        "attacks_exec2::a_task_that_swaps_its_log",
+        "forty starts, for openat2(2), which is the same on all of these kernels",
+    ),
+    (
+        "volumes::exchanging_what_is_mounted",
+        "a hundred starts, for a race that emulation does not have",
+    ),
+    (
+        "few_descriptors",
         "a start for each number of descriptors, for an error that is the same on all of these kernels",
     ),
+    (
+        "exits::every_exit_code",
+        "512 starts; the tests of signals and faults are there",
+    ),
+    (
+        "exits::in_the_hosts_pid_namespace",
+        "56 starts; the same signals end a task of exec2 there",
+    ),
+    (
+        "exits::as_pid_1_an_exec_task_does_not_die",
+        "55 starts; the same signals end a task of exec2 there",
+    ),
+    (
+        "signals::every_signal_that_can_be_caught",
+        "48 starts; stopping, going on and one signal are there",
+    ),
+    ("poor_hosts::without_clone3", "that is the row no-clone3"),
 ];
 
 /// Each of them is in one list, `tests/kernels/lists`.

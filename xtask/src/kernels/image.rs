@@ -1,4 +1,6 @@
 //! The initramfs that a guest boots: everything it will ever have.
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,10 +14,26 @@ use super::{Result, Store};
 const PROGRAMS: &str = "/opt/encamp";
 
 /// Programs of this machine that the tests run, on the host's side or inside of tasks. Whatever else a shell wants is busybox.
-const TOOLS: [&str; 18] = [
-    "cat", "chrt", "nice", "env", "head", "ip", "ldconfig", "ls", "nsenter", "setpriv", "setsid",
-    "sh", "sleep", "true", "umount", "unshare", "id", "bash",
+const TOOLS: [&str; 21] = [
+    "cat", "chrt", "nice", "env", "head", "ip", "ldconfig", "ls", "nsenter", "perl", "prlimit",
+    "setpriv", "setsid", "sh", "sleep", "stty", "true", "umount", "unshare", "id", "bash",
 ];
+
+/// What perl's sockets are made of, below [`PERL`].
+const SOCKET: [&str; 9] = [
+    "Carp.pm",
+    "Exporter.pm",
+    "Socket.pm",
+    "XSLoader.pm",
+    "auto/Socket/Socket.so",
+    "overloading.pm",
+    "strict.pm",
+    "warnings.pm",
+    "warnings/register.pm",
+];
+
+/// The part of perl that every Debian has.
+const PERL: &str = "/usr/lib/x86_64-linux-gnu/perl-base";
 
 /// Files of this machine that programs look into.
 const FILES: [&str; 10] = [
@@ -69,6 +87,13 @@ fn tools(tree: &Tree) -> Result<()> {
     }
     for path in FILES.into_iter().filter(|path| Path::new(path).exists()) {
         tree.copy(Path::new(path), path)?;
+    }
+    // This machine's own is nobody's business; tests try to read one.
+    std::fs::write(tree.path("/etc/shadow"), "root:*:19000::::::\n")?;
+    std::fs::set_permissions(tree.path("/etc/shadow"), Permissions::from_mode(0o640))?;
+    for file in SOCKET {
+        let path = format!("{PERL}/{file}");
+        tree.copy(Path::new(&path), &path)?;
     }
     for applet in output(Command::new("busybox").arg("--list"))?.lines() {
         let taken =

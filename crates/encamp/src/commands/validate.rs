@@ -31,7 +31,12 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
 fn in_words(file: &JobFile, checked: &Checked, style: Style) -> String {
     let mut text = report::warnings(&checked.warnings, file, style);
     for warning in &checked.operator_warnings {
-        text += &format!("Warning: {}: {}\n", warning.option, warning.message);
+        text += &format!(
+            "Warning: plugin {:?}: {}: {}\n",
+            checked.driver.name(),
+            warning.option,
+            warning.message
+        );
     }
     text += &format!("{}: the job is valid\n", file.name);
     text + &allowed::lines(checked)

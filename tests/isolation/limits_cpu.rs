@@ -17,7 +17,7 @@ const SHARES: [(i64, &str, &str); 5] = [
     (1, "2", "1"),
     (100, "100", "17"),
     (1024, "1024", "100"),
-    (4000, "4000", "268"),
+    (4000, "4000", "297"),
 ];
 
 /// `cpu`, quota and period in microseconds. The last three are below the kernel's minimum at the usual period.

@@ -30,7 +30,7 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-insmod /overlay.ko
+for module in /*.ko; do insmod "$module"; done
 ip link set lo up
 hostname -F /etc/hostname
 

@@ -69,7 +69,9 @@ pub(crate) fn make(
         let inside = format!("{PROGRAMS}/{}", entry.file_name().to_string_lossy());
         tree.program(&entry.path(), &inside)?;
     }
-    overlay(&tree, &kernel.overlay)?;
+    for path in &kernel.modules {
+        module(&tree, path)?;
+    }
     tree.copy(&store.sources().join("init.sh"), "/init")?;
     if init == Init::Systemd {
         systemd(store, &tree)?;
@@ -88,6 +90,8 @@ fn tools(tree: &Tree) -> Result<()> {
     for path in FILES.into_iter().filter(|path| Path::new(path).exists()) {
         tree.copy(Path::new(path), path)?;
     }
+    tree.copy(Path::new("/usr/lib/os-release"), "/usr/lib/os-release")?;
+    std::os::unix::fs::symlink("../usr/lib/os-release", tree.path("/etc/os-release"))?;
     // This machine's own is nobody's business; tests try to read one.
     std::fs::write(tree.path("/etc/shadow"), "root:*:19000::::::\n")?;
     std::fs::set_permissions(tree.path("/etc/shadow"), Permissions::from_mode(0o640))?;
@@ -105,20 +109,15 @@ fn tools(tree: &Tree) -> Result<()> {
     Ok(())
 }
 
-/// Debian's kernels have overlayfs as a module, newer ones compressed.
-fn overlay(tree: &Tree, module: &Path) -> Result<()> {
-    let compressed = module
-        .extension()
-        .is_some_and(|extension| extension == "xz");
-    if !compressed {
-        return tree.copy(module, "/overlay.ko");
+/// Newer kernels have theirs compressed.
+fn module(tree: &Tree, path: &Path) -> Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let inside = format!("/{name}");
+    tree.copy(path, &inside)?;
+    if name.ends_with(".xz") {
+        succeed(Command::new("xz").arg("-d").arg(tree.path(&inside)))?;
     }
-    tree.copy(module, "/overlay.ko.xz")?;
-    succeed(
-        Command::new("xz")
-            .arg("-d")
-            .arg(tree.path("/overlay.ko.xz")),
-    )
+    Ok(())
 }
 
 fn systemd(store: &Store, tree: &Tree) -> Result<()> {

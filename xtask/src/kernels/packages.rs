@@ -8,12 +8,15 @@ use super::{Result, Store};
 /// How the names of the packages end.
 const END: &str = "-cloud-amd64";
 
-/// A kernel and its one module.
+/// Modules that the tests need: overlayfs for roots, cables between network namespaces.
+const MODULES: [&str; 2] = ["overlay.ko", "veth.ko"];
+
+/// A kernel and its modules.
 pub(crate) struct Kernel {
     /// The image that is booted.
     pub(crate) image: PathBuf,
-    /// overlay.ko, compressed or not.
-    pub(crate) overlay: PathBuf,
+    /// [`MODULES`], compressed or not.
+    pub(crate) modules: Vec<PathBuf>,
 }
 
 impl Kernel {
@@ -32,7 +35,7 @@ impl Kernel {
             std::fs::remove_file(archive)?;
         }
         Kernel::find(&directory)
-            .ok_or_else(|| format!("no kernel with overlay.ko in {}", directory.display()).into())
+            .ok_or_else(|| format!("no kernel with {MODULES:?} in {}", directory.display()).into())
     }
 
     fn find(directory: &Path) -> Option<Kernel> {
@@ -40,9 +43,14 @@ impl Kernel {
             image: first(&directory.join("boot"), &|name| {
                 name.starts_with("vmlinuz-")
             })?,
-            overlay: first(&directory.join("lib/modules"), &|name| {
-                name.starts_with("overlay.ko")
-            })?,
+            modules: MODULES
+                .iter()
+                .map(|module| {
+                    first(&directory.join("lib/modules"), &|name| {
+                        name.starts_with(module)
+                    })
+                })
+                .collect::<Option<_>>()?,
         })
     }
 }

@@ -25,6 +25,7 @@ impl Tree {
             "dev",
             "etc",
             "home",
+            "media",
             "mnt",
             "opt",
             "proc",
@@ -33,7 +34,7 @@ impl Tree {
             "srv",
             "sys",
             "usr/local/bin",
-            "usr/share",
+            "usr/share/zoneinfo",
             "var/lib",
         ] {
             tree.directory(directory, 0o755)?;

@@ -153,25 +153,17 @@ pub fn mount_setattr(
         propagation,
         userns_fd: 0,
     };
-    let mut flags = libc::AT_SYMLINK_NOFOLLOW;
-    if path.is_empty() {
-        flags |= libc::AT_EMPTY_PATH;
-    }
-    if recursive {
-        flags |= libc::AT_RECURSIVE;
-    }
-    // SAFETY: `path` is NUL-terminated and `attr` is a whole mount_attr of the size passed.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_mount_setattr,
-            dir.as_raw_fd(),
-            path.as_ptr(),
-            flags as libc::c_uint,
-            &raw const attr,
-            size_of::<libc::mount_attr>(),
-        )
+    let empty = if path.is_empty() {
+        libc::AT_EMPTY_PATH
+    } else {
+        0
     };
-    check(result).map(drop)
+    let deep = if recursive { libc::AT_RECURSIVE } else { 0 };
+    let flags = (libc::AT_SYMLINK_NOFOLLOW | empty | deep) as libc::c_uint;
+    let (call, size) = (libc::SYS_mount_setattr, size_of::<libc::mount_attr>());
+    let (dir, path) = (dir.as_raw_fd(), path.as_ptr());
+    // SAFETY: `path` is NUL-terminated and `attr` is a whole mount_attr of the size passed.
+    check(unsafe { libc::syscall(call, dir, path, flags, &raw const attr, size) }).map(drop)
 }
 
 /// pivot_root(2) with old and new root both the working directory (man page, NOTES: `pivot_root(".", ".")`).

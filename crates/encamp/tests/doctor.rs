@@ -87,7 +87,7 @@ fn a_host_that_runs_both_drivers_is_0_and_says_so() {
             "{told}"
         );
     }
-    assert!(told.contains("driver.exec=true"), "{told}");
+    assert!(told.contains("driver.exec=1"), "{told}");
     assert!(told.contains("driver.exec2.landlock.abi="), "{told}");
 }
 

@@ -34,7 +34,7 @@ fn told(kind: Kind, check: String, fingerprint: &Fingerprint) -> Finding {
         let attributes: Vec<_> = fingerprint
             .attributes
             .iter()
-            .map(|(name, value)| format!("{name}={}", shown(value)))
+            .map(|(name, value)| format!("{name}={}", shown(name, value)))
             .collect();
         return Finding::fine(
             check,
@@ -51,8 +51,10 @@ fn told(kind: Kind, check: String, fingerprint: &Fingerprint) -> Finding {
     )
 }
 
-fn shown(value: &Attribute) -> String {
+/// As a Nomad node shows it: a driver that is there says `1`, other attributes say true or false.
+fn shown(name: &str, value: &Attribute) -> String {
     match value {
+        Attribute::Bool(true) if name == "driver.exec" => "1".to_owned(),
         Attribute::Bool(yes) => yes.to_string(),
         Attribute::Int(number) => number.to_string(),
         Attribute::String(text) => text.clone(),

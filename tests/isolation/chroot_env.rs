@@ -377,6 +377,9 @@ fn a_bad_list_is_refused_when_the_operator_gives_it() {
 
 #[test]
 fn where_the_task_directory_is_on_an_overlay_the_loss_is_told_and_the_host_is_as_safe() {
+    if !require(NEEDS) {
+        return;
+    }
     Apart::Private.run(|world| {
         let over = "mount -t tmpfs tmpfs /mnt && mkdir /mnt/upper /mnt/work && mount -t overlay overlay \
                     -o lowerdir=/var/tmp,upperdir=/mnt/upper,workdir=/mnt/work /var/tmp";
@@ -399,6 +402,9 @@ fn where_the_task_directory_is_on_an_overlay_the_loss_is_told_and_the_host_is_as
 
 #[test]
 fn a_task_directory_on_tmpfs_holds_layers_like_any_other() {
+    if !require(NEEDS) {
+        return;
+    }
     Apart::Private.run(|world| {
         let mount = std::process::Command::new("mount")
             .args(["-t", "tmpfs", "tmpfs", "/var/tmp"])
@@ -446,6 +452,9 @@ fn the_scratch_directory_is_roots_alone() {
 
 #[test]
 fn where_no_overlay_can_be_had_at_all_the_directory_is_read_only_and_that_is_told() {
+    if !require(NEEDS) {
+        return;
+    }
     Apart::Private.run(|world| {
         // Overlayfs lies on itself once; a layer over that would be the third.
         let twice = "mount -t tmpfs tmpfs /mnt && cd /mnt && mkdir low up1 up2 work1 work2 one two && \

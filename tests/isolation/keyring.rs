@@ -8,7 +8,13 @@ use crate::{DRIVERS, errnos};
 
 const PERM: i32 = 1;
 
-const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::Landlock, Need::Cc];
+const NEEDS: &[Need] = &[
+    Need::Root,
+    Need::Cgroup,
+    Need::DetachedMounts,
+    Need::Landlock,
+    Need::Cc,
+];
 
 /// keyctl(KEYCTL_GET_KEYRING_ID) of the keyrings of thread, process, session, user and user session, add_key, request_key.
 const ATTEMPTS: [&str; 7] = [

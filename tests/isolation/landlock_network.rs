@@ -18,7 +18,13 @@ const HOST_FAILED: i32 = 125;
 /// `MSG_FASTOPEN`.
 const FASTOPEN: &str = "0x20000000";
 
-const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::Landlock, Need::Cc];
+const NEEDS: &[Need] = &[
+    Need::Root,
+    Need::Cgroup,
+    Need::DetachedMounts,
+    Need::Landlock,
+    Need::Cc,
+];
 
 /// Two ports of the host's loopback that somebody listens on.
 struct Ports {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use suite::{Driven, Need, Outcome, World};
 
 /// What its users need beside what every test here needs.
-pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::Landlock, Need::Cc];
+pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::DetachedMounts, Need::Cc];
 
 /// Where an `exec` task finds it.
 const INSIDE: &str = "/local/tries";

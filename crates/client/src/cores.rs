@@ -144,8 +144,25 @@ impl Cores<'_> {
         }
     }
 
-    /// Lets a task without cores in, on the cores that are left.
-    pub(crate) fn share(&self, subject: &Subject) -> Result<Sharing, Error> {
+    /// Lets a task without cores in, on the cores that are left. `clear` clears up behind killed runs.
+    pub(crate) fn share(
+        &self,
+        subject: &Subject,
+        clear: &mut dyn FnMut(),
+    ) -> Result<Sharing, Error> {
+        let deadline = Instant::now() + DYING;
+        loop {
+            let last = Instant::now() > deadline;
+            if let Some(sharing) = self.attempt_to_share(subject, last)? {
+                return Ok(sharing);
+            }
+            clear();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// `None`: some core's killed run has not been cleared yet.
+    fn attempt_to_share(&self, subject: &Subject, last: bool) -> Result<Option<Sharing>, Error> {
         let _all = self.lock_all()?;
         let claims = self.claims()?;
         let sharing = self.dir.file(SHARING, OFlags::RDWR | OFlags::CREATE)?;
@@ -154,6 +171,9 @@ impl Cores<'_> {
             let usable = self.usable(subject)?;
             let ours = usable.difference(&self.node.reserved_cores);
             let left = ours.difference(&claims.cpus());
+            if left.is_empty() && !claims.dying.is_empty() && !last {
+                return Ok(None);
+            }
             if left.is_empty() {
                 let reason = format!("all cores are reserved: {}", self.who(&usable, &claims));
                 return Err(placement(subject, reason));
@@ -161,7 +181,7 @@ impl Cores<'_> {
             self.leave(&left)?;
         }
         flock(&sharing, FlockOperation::LockShared).attempt(|| "lock the cores".to_owned())?;
-        Ok(Sharing(sharing))
+        Ok(Some(Sharing(sharing)))
     }
 
     /// Gives cores back, once nothing runs on them any more.
@@ -467,7 +487,7 @@ mod tests {
         let Some(stage) = Stage::with(2, "share") else {
             return;
         };
-        let sharing = stage.cores().share(&subject()).unwrap();
+        let sharing = stage.cores().share(&subject(), &mut || ()).unwrap();
         stage
             .cores()
             .release(stage.claim(1, "/a").unwrap())
@@ -475,10 +495,10 @@ mod tests {
         assert!(reason(stage.claim(2, "/a").unwrap_err()).contains("without cores"));
         drop(sharing);
         let both = stage.claim(2, "/a").unwrap();
-        let told = reason(stage.cores().share(&subject()).unwrap_err());
+        let told = reason(stage.cores().share(&subject(), &mut || ()).unwrap_err());
         assert!(told.starts_with("all cores are reserved: core "), "{told}");
         stage.cores().release(both).unwrap();
-        stage.cores().share(&subject()).unwrap();
+        stage.cores().share(&subject(), &mut || ()).unwrap();
     }
 
     #[test]
@@ -487,11 +507,16 @@ mod tests {
             return;
         };
         let run_dir = stage.dir.path().join("run");
-        std::fs::create_dir(&run_dir).unwrap();
-        drop(stage.claim(2, run_dir.to_str().unwrap()).unwrap());
-        stage.cores().sweep().unwrap();
-        assert!(reason(stage.cores().share(&subject()).unwrap_err()).contains("was killed"));
+        let killed = || {
+            std::fs::create_dir(&run_dir).unwrap();
+            drop(stage.claim(2, run_dir.to_str().unwrap()).unwrap());
+            stage.cores().sweep().unwrap();
+        };
         let mut cleared = 0;
+        let clear = &mut || {
+            cleared += 1;
+            std::fs::remove_dir(&run_dir).unwrap();
+        };
         let holder = Holder {
             job: String::new(),
             task: String::new(),
@@ -499,12 +524,11 @@ mod tests {
             pid: 8,
             run_dir: "/b".into(),
         };
-        let clear = &mut || {
-            cleared += 1;
-            std::fs::remove_dir(&run_dir).unwrap();
-        };
+        killed();
+        drop(stage.cores().share(&subject(), clear).unwrap());
+        killed();
         let claim = stage.cores().claim(2, &subject(), &holder, clear).unwrap();
-        assert_eq!(cleared, 1);
+        assert_eq!(cleared, 2);
         stage.cores().release(claim).unwrap();
     }
 

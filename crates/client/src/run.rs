@@ -234,17 +234,17 @@ impl Site {
             host: &self.host,
             node: &self.node,
         };
+        let base = self.run_dir.base()?;
+        let clear = &mut || drop(run_dir::sweep(&base));
         let Some(wanted) = &plan.task.resources.cores else {
-            self.on = Some(On::Shared(cores.share(&plan.subject())?));
+            self.on = Some(On::Shared(cores.share(&plan.subject(), clear)?));
             return Ok(());
         };
         let subject = Subject {
             span: wanted.span.clone(),
             ..plan.subject()
         };
-        let base = self.run_dir.base()?;
         let holder = self.holder(plan);
-        let clear = &mut || drop(run_dir::sweep(&base));
         let claim = cores.claim(wanted.value, &subject, &holder, clear)?;
         self.allocation.cores = claim.cpus.clone();
         self.on = Some(On::Its(claim));

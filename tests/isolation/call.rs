@@ -1,9 +1,8 @@
 //! `call.c`, where tasks can reach it.
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use suite::binaries::c_program;
 use suite::{Job, Outcome, World};
 
 /// A copy of the program; removed when dropped, or by the next test when this one is killed (the name is a probe's).
@@ -22,7 +21,7 @@ impl Call {
             COUNT.fetch_add(1, Ordering::Relaxed)
         );
         let path = Path::new("/usr/local/bin").join(name);
-        std::fs::copy(built(), &path).unwrap();
+        std::fs::copy(c_program("isolation/call.c"), &path).unwrap();
         Call { path }
     }
 
@@ -52,20 +51,4 @@ impl Drop for Call {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
-}
-
-fn built() -> &'static PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/isolation/call.c");
-        let built = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("call");
-        let status = Command::new("cc")
-            .args(["-O1", "-Wall", "-Werror", "-static", "-pthread", "-o"])
-            .arg(&built)
-            .arg(source)
-            .status()
-            .unwrap();
-        assert!(status.success(), "cc {source}");
-        built
-    })
 }

@@ -1,10 +1,10 @@
 //! Attempts that the probe, being safe code, cannot make: `tries.c`, linked statically, placed in a task's own directory.
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
 use driver::Kind;
 use serde_json::Value;
+use suite::binaries::c_program;
 use suite::{Driven, Need, Outcome, World};
 
 /// What its users need beside what every test here needs.
@@ -13,21 +13,8 @@ pub(crate) const NEEDS: &[Need] = &[Need::Root, Need::Cgroup, Need::DetachedMoun
 /// Where an `exec` task finds it.
 const INSIDE: &str = "/local/tries";
 
-/// Built once.
-pub(crate) fn program() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/isolation/tries.c");
-        let built = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tries");
-        let status = Command::new("cc")
-            .args(["-static", "-O1", "-Wall", "-Wextra", "-Werror", "-o"])
-            .arg(&built)
-            .arg(source)
-            .status()
-            .unwrap();
-        assert!(status.success(), "cc {source}");
-        built
-    })
+fn program() -> PathBuf {
+    c_program("isolation/tries.c")
 }
 
 /// An `exec` task that makes these attempts.

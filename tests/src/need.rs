@@ -110,6 +110,8 @@ impl Need {
             Need::LandlockScopes => scopes_missing(),
             Need::DetachedMounts => detached_mounts_missing(),
             Need::Go => program_missing("go", "version"),
+            // Where programs come compiled nobody needs a compiler.
+            Need::Cc if std::env::var_os(crate::binaries::PROGRAMS).is_some() => None,
             Need::Cc => program_missing("cc", "--version"),
             Need::Ramdisk => ramdisk_missing(),
             Need::Systemd => systemd_missing(),

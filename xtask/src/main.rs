@@ -7,6 +7,7 @@
 )]
 
 mod check;
+mod fuzz;
 mod kernels;
 mod licences;
 mod metadata;
@@ -27,6 +28,11 @@ const VERBS: &[Verb] = &[
         "check",
         "the rules of the house: directions, words, unsafe, lengths, marks",
         check::run,
+    ),
+    (
+        "fuzz",
+        "the fuzz targets, each for a while [--seconds N] [TARGET...]",
+        fuzz::run,
     ),
     (
         "kernels",

@@ -112,6 +112,19 @@ impl Error {
         }
     }
 
+    /// Whether there is no mount point and none can be made: nothing is there, or what is there is read-only. Want of descriptors or memory says
+    /// nothing about the place.
+    pub(crate) fn is_no_place(&self) -> bool {
+        const ERRNOS: [i32; 4] = [libc::ENOENT, libc::ENOTDIR, libc::ELOOP, libc::EROFS];
+        match self {
+            Error::Unfit { .. } => true,
+            Error::Path { source, .. } => source
+                .raw_os_error()
+                .is_some_and(|errno| ERRNOS.contains(&errno)),
+            _ => false,
+        }
+    }
+
     pub(crate) fn call(act: impl Into<String>, source: impl Into<io::Error>) -> Error {
         Error::Call {
             act: act.into(),

@@ -151,14 +151,12 @@ impl Preparation {
                 mounts::tmpfs(*size_bytes, *mode, flags)
             }),
             Source::File { contents, mode } => {
-                if mount.missing == Missing::Skip
-                    && tree
-                        .view
-                        .make(&mount.target, FileType::RegularFile)
-                        .is_err()
-                {
-                    return Ok(vec![]);
-                }
+                match tree.view.make(&mount.target, FileType::RegularFile) {
+                    Err(error) if mount.missing == Missing::Skip && error.is_no_place() => {
+                        return Ok(vec![]);
+                    }
+                    other => other?,
+                };
                 let fd = file::mount(contents, *mode)?;
                 Ok(vec![self.attach(
                     fd,

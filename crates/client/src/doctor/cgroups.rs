@@ -5,7 +5,7 @@ use cgroup::{Host, Subsystem, Version, subsystems};
 
 use super::Finding;
 
-/// What Nomad's documentation of `exec` asks for, in its order, with what a lack of it costs here; empty: nothing here uses it.
+/// What Nomad's documentation of `exec` asks for, in its order, with what a lack of it costs here.
 const NOMADS: [(&str, Need); 12] = [
     ("cpuset", Need::Some("`cores` cannot be reserved")),
     ("cpu", Need::All),
@@ -14,7 +14,7 @@ const NOMADS: [(&str, Need); 12] = [
     ("memory", Need::All),
     (
         "devices",
-        Need::Some("device access is limited by the task's own nodes alone"),
+        Need::Some("tasks start only where device access can be restricted by cgroup v2 instead"),
     ),
     (
         "freezer",
@@ -82,7 +82,7 @@ fn described(host: &Host) -> String {
 
 /// The twelve names, enabled or not.
 fn nomads(found: &[Subsystem], host: &Result<Host, cgroup::Error>) -> Vec<Finding> {
-    let on_v1 = |name: &str| {
+    let is_mounted = |name: &str| {
         host.as_ref().is_ok_and(|host| {
             host.version == Version::V2
                 || host.v1.keys().any(|controller| controller.name() == name)
@@ -95,17 +95,17 @@ fn nomads(found: &[Subsystem], host: &Result<Host, cgroup::Error>) -> Vec<Findin
             Some(subsystem) if !subsystem.enabled => {
                 "disabled when the kernel was started (cgroup_disable=)"
             }
-            Some(_) if *need != Need::Nobody && !on_v1(name) => "enabled, but not mounted",
+            Some(_) if *need != Need::Nobody && !is_mounted(name) => "enabled, but not mounted",
             Some(_) => "enabled",
         };
-        controller(name, state, *need)
+        controller("cgroup", name, state, *need)
     };
     NOMADS.iter().map(one).collect()
 }
 
-fn controller(name: &str, state: &str, need: Need) -> Finding {
-    let check = format!("cgroup.{name}");
-    let text = format!("cgroup {name}: {state}");
+fn controller(prefix: &str, name: &str, state: &str, need: Need) -> Finding {
+    let check = format!("{prefix}.{name}");
+    let text = format!("{prefix} {name}: {state}");
     match need {
         _ if state == "enabled" => Finding::fine(check, text),
         Need::All => Finding::failure(check, format!("{text}; no task can be limited without it")),
@@ -124,10 +124,7 @@ fn unified_controllers(unified: &Path) -> Vec<Finding> {
         } else {
             "not in cgroup.controllers"
         };
-        let mut finding = controller(name, state, *need);
-        finding.check = format!("cgroup2.{name}");
-        finding.text = finding.text.replacen("cgroup", "cgroup v2", 1);
-        finding
+        controller("cgroup2", name, state, *need)
     };
     UNIFIED.iter().map(one).collect()
 }
@@ -149,7 +146,8 @@ mod tests {
 
     #[test]
     fn what_every_task_needs_fails_and_what_none_needs_does_not() {
-        let level = |name, need| controller(name, "not built into this kernel", need).level;
+        let level =
+            |name, need| controller("cgroup", name, "not built into this kernel", need).level;
         assert_eq!(level("memory", Need::All), Level::Failure);
         assert_eq!(level("cpuset", Need::Some("x")), Level::Warning);
         assert_eq!(level("net_cls", Need::Nobody), Level::Fine);

@@ -5,7 +5,7 @@ use super::Finding;
 
 /// `exec` runs as this user when a task names none.
 const NOBODY: &str = "nobody";
-/// CAP_SYS_RESOURCE, CAP_SYS_ADMIN and what else a launcher cannot do without, by number (capabilities(7)).
+/// What a launcher cannot do without, by number (capabilities(7)).
 const NEEDED: [(u32, &str); 9] = [
     (0, "CAP_CHOWN"),
     (1, "CAP_DAC_OVERRIDE"),

@@ -58,11 +58,11 @@ pub(crate) struct Claim {
 #[derive(Debug)]
 pub(crate) struct Sharing(#[expect(dead_code, reason = "held, not read")] File);
 
-/// What became of an attempt.
-enum Attempted {
-    Claimed(Claim),
-    /// Some core's killed run has not been cleared yet.
-    Dying,
+/// Whether killed runs may still be waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    Left,
+    Over,
 }
 
 /// The claims of all runs, looked through under their lock.
@@ -88,24 +88,19 @@ impl Cores<'_> {
         holder: &Holder,
         clear: &mut dyn FnMut(),
     ) -> Result<Claim, Error> {
-        let deadline = Instant::now() + DYING;
-        loop {
-            let last = Instant::now() > deadline;
-            match self.attempt(wanted, subject, holder, last)? {
-                Attempted::Claimed(claim) => return Ok(claim),
-                Attempted::Dying => clear(),
-            }
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        retry(clear, |patience| {
+            self.attempt(wanted, subject, holder, patience)
+        })
     }
 
+    /// `None`: some core's killed run has not been cleared yet.
     fn attempt(
         &self,
         wanted: u64,
         subject: &Subject,
         holder: &Holder,
-        last: bool,
-    ) -> Result<Attempted, Error> {
+        patience: Patience,
+    ) -> Result<Option<Claim>, Error> {
         let usable = self.usable(subject)?;
         let _all = self.lock_all()?;
         let claims = self.claims()?;
@@ -113,8 +108,8 @@ impl Cores<'_> {
         let free = ours.difference(&claims.cpus());
         let picked = highest(&free, wanted);
         if (picked.len() as u64) < wanted {
-            if !claims.dying.is_empty() && !last {
-                return Ok(Attempted::Dying);
+            if !claims.dying.is_empty() && patience == Patience::Left {
+                return Ok(None);
             }
             return Err(self.exhausted(wanted, &usable, &free, &claims, subject));
         }
@@ -134,12 +129,12 @@ impl Cores<'_> {
         }
         let claim = self.take(picked, holder)?;
         let Err(error) = self.leave(&left) else {
-            return Ok(Attempted::Claimed(claim));
+            return Ok(Some(claim));
         };
         self.drop_locked(claim)?;
         // The share of a run that was killed holds its task for another moment.
         match error {
-            Error::Cgroup(cgroup::Error::Unusable { .. }) if !last => Ok(Attempted::Dying),
+            Error::Cgroup(cgroup::Error::Unusable { .. }) if patience == Patience::Left => Ok(None),
             error => Err(error),
         }
     }
@@ -150,19 +145,15 @@ impl Cores<'_> {
         subject: &Subject,
         clear: &mut dyn FnMut(),
     ) -> Result<Sharing, Error> {
-        let deadline = Instant::now() + DYING;
-        loop {
-            let last = Instant::now() > deadline;
-            if let Some(sharing) = self.attempt_to_share(subject, last)? {
-                return Ok(sharing);
-            }
-            clear();
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        retry(clear, |patience| self.attempt_to_share(subject, patience))
     }
 
     /// `None`: some core's killed run has not been cleared yet.
-    fn attempt_to_share(&self, subject: &Subject, last: bool) -> Result<Option<Sharing>, Error> {
+    fn attempt_to_share(
+        &self,
+        subject: &Subject,
+        patience: Patience,
+    ) -> Result<Option<Sharing>, Error> {
         let _all = self.lock_all()?;
         let claims = self.claims()?;
         let sharing = self.dir.file(SHARING, OFlags::RDWR | OFlags::CREATE)?;
@@ -171,7 +162,7 @@ impl Cores<'_> {
             let usable = self.usable(subject)?;
             let ours = usable.difference(&self.node.reserved_cores);
             let left = ours.difference(&claims.cpus());
-            if left.is_empty() && !claims.dying.is_empty() && !last {
+            if left.is_empty() && !claims.dying.is_empty() && patience == Patience::Left {
                 return Ok(None);
             }
             if left.is_empty() {
@@ -335,6 +326,26 @@ impl Cores<'_> {
             words.push(format!("client.reserved.cores keeps {reserved}"));
         }
         words.join("; ")
+    }
+}
+
+/// Attempts it until it gives something, clearing up behind killed runs in between; the last attempt is told so.
+fn retry<T>(
+    clear: &mut dyn FnMut(),
+    mut attempt: impl FnMut(Patience) -> Result<Option<T>, Error>,
+) -> Result<T, Error> {
+    let deadline = Instant::now() + DYING;
+    loop {
+        let patience = if Instant::now() > deadline {
+            Patience::Over
+        } else {
+            Patience::Left
+        };
+        if let Some(got) = attempt(patience)? {
+            return Ok(got);
+        }
+        clear();
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use cgroup::{CpuSet, Host};
 use jobspec::Spanned;
 
-use super::Merge;
+use super::{Merge, Placed};
 
 impl Merge<'_> {
     pub(super) fn absolute(
@@ -60,8 +60,9 @@ impl Merge<'_> {
     /// The range of uids, once all files were read: each end may come from another.
     pub(super) fn users(&mut self) {
         let default = self.done.node.dynamic_users.clone();
-        let min = self.uid(true, *default.start());
-        let max = self.uid(false, *default.end());
+        let (min, max) = (self.dynamic_user_min.clone(), self.dynamic_user_max.clone());
+        let min = self.uid("dynamic_user_min", min, *default.start());
+        let max = self.uid("dynamic_user_max", max, *default.end());
         let (Some(min), Some(max)) = (min, max) else {
             return;
         };
@@ -81,12 +82,8 @@ impl Merge<'_> {
     }
 
     /// `None`: it was no uid.
-    fn uid(&mut self, is_min: bool, default: u32) -> Option<u32> {
-        let (name, given) = match is_min {
-            true => ("dynamic_user_min", &self.dynamic_user_min),
-            false => ("dynamic_user_max", &self.dynamic_user_max),
-        };
-        let Some(given) = given.clone() else {
+    fn uid(&mut self, name: &str, given: Option<Placed<i64>>, default: u32) -> Option<u32> {
+        let Some(given) = given else {
             return Some(default);
         };
         // The highest number stands for "no uid" in chown(2); 0 is root.

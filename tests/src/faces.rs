@@ -175,10 +175,14 @@ impl Site {
 /// The node of the examples' configuration.
 #[must_use]
 pub fn node() -> client::Node {
-    let path = repository().join("examples/encamp.d/10-volumes.hcl");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let name = path.display().to_string();
-    let files = [client::ConfigFile { name, text }];
+    let entries = std::fs::read_dir(repository().join("examples/encamp.d")).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    let read = |path: PathBuf| client::ConfigFile {
+        text: std::fs::read_to_string(&path).unwrap(),
+        name: path.display().to_string(),
+    };
+    let files: Vec<_> = paths.into_iter().map(read).collect();
     client::configure(&files)
         .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
         .node

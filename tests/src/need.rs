@@ -66,20 +66,37 @@ pub fn require(needs: &[Need]) -> bool {
     let Some((need, reason)) = needs.iter().find_map(|need| Some((need, need.missing()?))) else {
         return true;
     };
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    assert!(
-        !is_required(*need, &std::env::var(REQUIRE).unwrap_or_default()),
-        "{test}: {reason}, and {REQUIRE} asks for it"
-    );
     let word = if need.is_of_this_kind_of_machine() {
         "SKIPPED"
     } else {
         "ELSEWHERE"
     };
+    skip(&reason, word, |required| is_required(*need, required))
+}
+
+fn skip(reason: &str, word: &str, is_asked_for: impl Fn(&str) -> bool) -> bool {
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    assert!(
+        !is_asked_for(&std::env::var(REQUIRE).unwrap_or_default()),
+        "{test}: {reason}, and {REQUIRE} asks for it"
+    );
     // The harness shows what passing tests print only on request; a skipped test must be seen without. In one write: tests run beside
     // each other.
     let _ = std::io::stderr().write_all(format!("{word} {test}: {reason}\n").as_bytes());
     false
+}
+
+/// Whether the calling test can have these programs of `/usr/bin`, where every task sees them too. As [`require`] otherwise; `all` asks
+/// for them.
+///
+/// # Panics
+/// As [`require`].
+#[must_use]
+pub fn programs(names: &[String]) -> bool {
+    let is_missing = |name: &&String| !std::path::Path::new("/usr/bin").join(name).exists();
+    let all = |required: &str| required.split(',').any(|word| word.trim() == "all");
+    let missing = names.iter().find(is_missing);
+    missing.is_none_or(|name| skip(&format!("no /usr/bin/{name}"), "SKIPPED", all))
 }
 
 fn is_required(need: Need, required: &str) -> bool {

@@ -148,6 +148,15 @@ impl Running {
         self.stdout.wait_for(text, || self.stderr.text())
     }
 
+    /// Waits until standard error holds `text`.
+    ///
+    /// # Panics
+    /// When it does not come.
+    #[track_caller]
+    pub fn wait_for_stderr(&self, text: &str) -> String {
+        self.stderr.wait_for(text, || self.stdout.text())
+    }
+
     /// Waits for its end. When it does not come in time the command is killed and the test fails.
     ///
     /// # Panics

@@ -46,6 +46,7 @@ mod supervise;
 #[cfg(test)]
 mod testing;
 mod tree;
+pub mod tty;
 mod users;
 mod users_file;
 mod volumes;

@@ -8,7 +8,7 @@
 //! When they are gone (`encamp run … | head`) the task runs on and its output is thrown away, as podman has it.
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::sync::mpsc::Sender;
 use std::thread;
@@ -21,6 +21,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::error::{Attempt, HostError};
 use crate::message::{Inbox, Message};
+use crate::tty::write_all;
 
 /// Where a task's output goes.
 #[derive(Debug)]
@@ -186,21 +187,6 @@ impl Pump {
             let _ = self.messages.send(Message::OutputLost(self.name, error));
         }
     }
-}
-
-/// Writes all, also to a descriptor that the caller has made non-blocking.
-fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match write(to, bytes) {
-            Ok(count) => bytes = &bytes[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => {
-                poll(&mut [PollFd::new(&to, PollFlags::OUT)], None)?;
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

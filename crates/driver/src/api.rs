@@ -123,6 +123,8 @@ pub struct Task {
     pub(crate) handle: Handle,
     /// The connection on which a foreground task's life hangs.
     pub(crate) _lifeline: Option<shim::Shim>,
+    /// The near end of its descriptor 0.
+    pub(crate) input: Mutex<Option<OwnedFd>>,
     /// Once it is known.
     pub(crate) ended: Mutex<Option<Ended>>,
     /// The previous reading, for rates.

@@ -2,11 +2,11 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use sandbox::spec::{Missing, Mount, MountFlags, Output, Propagation, Source, Stdio};
+use sandbox::spec::{Input, Missing, Mount, MountFlags, Output, Propagation, Source, Stdio};
 
 use crate::api::StartError;
 use crate::resolver::Resolver;
-use crate::task_config::{self, TaskConfig};
+use crate::task_config::{self, Stdin, TaskConfig};
 use crate::users::User;
 
 /// Everything that a description is made of, besides the operator's configuration.
@@ -190,9 +190,14 @@ pub(crate) fn cover(target: impl Into<PathBuf>) -> Mount {
     }
 }
 
-/// Descriptors 1 and 2.
+/// Descriptors 0, 1 and 2.
 pub(crate) fn stdio(task: &TaskConfig) -> Stdio {
     Stdio {
+        stdin: match task.stdin {
+            Stdin::Null => Input::Null,
+            Stdin::Pipe => Input::Pipe,
+            Stdin::Terminal { rows, columns } => Input::Terminal { rows, columns },
+        },
         stdout: output(&task.stdout_path),
         stderr: output(&task.stderr_path),
     }

@@ -1,7 +1,7 @@
 //! Finding a task again in a new process, from nothing but the bytes of its handle.
 use shim::Found;
 
-use crate::api::{Driver, RecoverError, Task};
+use crate::api::{Driver, Kind, RecoverError, Task};
 use crate::handle::{self, Handle, Process};
 
 impl Driver {
@@ -30,4 +30,34 @@ impl Driver {
             Found::Alive(..) | Found::Ended(_) => Ok(Task::new(handle, None)),
         }
     }
+}
+
+impl Task {
+    /// A task that runs under somebody else, found by the bytes of its handle: to look at, to signal, to enter, and to be there
+    /// when it ends. Unlike [`Driver::recover`] this touches nothing: whoever runs the task clears up behind it and may start it
+    /// again in the same cgroup meanwhile.
+    ///
+    /// # Errors
+    /// When the bytes are strange, or the task does not run any more.
+    pub fn beside(handle: &[u8]) -> Result<Task, RecoverError> {
+        let kind =
+            kind_of(handle).ok_or_else(|| RecoverError::Handle("it names no driver".to_owned()))?;
+        let handle = Handle::from_bytes(handle, kind).map_err(RecoverError::Handle)?;
+        let alive = match shim::attach(&handle.state)? {
+            Found::Alive(_, running) => Process::from(&running) == handle.process,
+            Found::Ended(_) | Found::Lost => false,
+        };
+        if alive && handle.boot_id == handle::boot_id() {
+            return Ok(Task::new(handle, None));
+        }
+        Err(RecoverError::Gone {
+            id: handle.id,
+            reason: "it has ended".to_owned(),
+        })
+    }
+}
+
+fn kind_of(handle: &[u8]) -> Option<Kind> {
+    let value: serde_json::Value = serde_json::from_slice(handle).ok()?;
+    Kind::from_name(value.get("driver")?.as_str()?)
 }

@@ -76,7 +76,7 @@ impl Driver {
             lifetime: self.0.place.lifetime,
             title: &title,
         };
-        let (shim, running) =
+        let spawned =
             shim::spawn(&launch).map_err(|error| spawn_error(error, self.kind(), &spec))?;
         undo.armed = false;
         let started = Started {
@@ -93,8 +93,11 @@ impl Driver {
             refusals: told(&refused, |file| !UNASKED.contains(&file)),
             lacking: told(&refused, |file| UNASKED.contains(&file)),
         };
-        let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(shim);
-        Ok(Task::new(Handle::new(started, &running), lifeline))
+        let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(spawned.shim);
+        Ok(Task {
+            input: Mutex::new(spawned.near),
+            ..Task::new(Handle::new(started, &spawned.running), lifeline)
+        })
     }
 
     /// What can only be told on the host itself.
@@ -152,6 +155,7 @@ impl Task {
         Task {
             handle,
             _lifeline: lifeline,
+            input: Mutex::default(),
             ended: Mutex::new(None),
             sample: Mutex::new(sample),
             processes: Mutex::default(),

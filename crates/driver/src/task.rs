@@ -2,6 +2,7 @@
 //!
 //! Each call opens a connection of its own to the shim, so any number of threads may wait while others stop, signal or look.
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -39,6 +40,11 @@ impl Task {
         task
     }
 
+    /// The other end of its descriptor 0, where it was started with one: of a pipe to write to, or of its terminal. There once.
+    pub fn take_input(&self) -> Option<OwnedFd> {
+        lock(&self.input).take()
+    }
+
     /// Its id.
     pub fn id(&self) -> &str {
         &self.handle.id
@@ -63,6 +69,21 @@ impl Task {
                 // The shim may have gone between the two questions; then its record answers.
                 Err(error) => self.exited_after(error).map(|result| self.end(result)),
             },
+        }
+    }
+
+    /// Waits for the end of a task that runs under somebody else, and touches nothing then: see [`Task::beside`]. `None`: its end was
+    /// cleared away before it could be read.
+    ///
+    /// # Errors
+    /// When a shim that runs does not answer.
+    pub fn watch(&self) -> Result<Option<ExitResult>, Error> {
+        match shim::attach(&self.handle.state)? {
+            Found::Alive(shim, running) if Process::from(&running) == self.handle.process => {
+                Ok(shim.wait()?.map(|status| ExitResult::from(&status)))
+            }
+            Found::Ended(status) => Ok(Some(ExitResult::from(&status))),
+            Found::Alive(..) | Found::Lost => Ok(None),
         }
     }
 

@@ -45,6 +45,8 @@ pub struct TaskConfig {
     pub user: String,
     /// The allocation's directory on the host; the task directory is `alloc_dir/name`.
     pub alloc_dir: PathBuf,
+    /// What the task reads. Nomad's protocol has no word for it, so a plugin's tasks have nothing there.
+    pub stdin: Stdin,
     /// A FIFO or `/dev/null`.
     pub stdout_path: PathBuf,
     /// A FIFO or `/dev/null`.
@@ -53,6 +55,23 @@ pub struct TaskConfig {
     pub network_isolation: Option<NetworkIsolation>,
     /// `network.dns`, or what CNI returned.
     pub dns: Option<Dns>,
+}
+
+/// A task's descriptor 0. With a pipe or a terminal [`crate::Task::take_input`] has the other end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stdin {
+    /// `/dev/null`.
+    #[default]
+    Null,
+    /// A pipe.
+    Pipe,
+    /// A terminal of the task's own; what it prints goes there, too.
+    Terminal {
+        /// Lines.
+        rows: u16,
+        /// Characters in a line.
+        columns: u16,
+    },
 }
 
 /// Limits, as the client computed them.

@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+#[path = "life/input.rs"]
+mod input;
 #[path = "life/keyring.rs"]
 mod keyring;
 #[path = "life/landlock.rs"]

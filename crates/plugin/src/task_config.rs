@@ -2,7 +2,7 @@
 use driver::TaskConfig;
 use driver::options::{Values, from_msgpack};
 use driver::task_config::{
-    Device, Dns, Hosts, Mount, NetworkIsolation, NetworkMode, Port, Resources,
+    Device, Dns, Hosts, Mount, NetworkIsolation, NetworkMode, Port, Resources, Stdin,
 };
 use prost::Message;
 
@@ -52,6 +52,7 @@ impl TryFrom<wire::TaskConfig> for TaskConfig {
             devices: task.devices.into_iter().map(device).collect(),
             user: task.user,
             alloc_dir: task.alloc_dir.into(),
+            stdin: Stdin::Null,
             stdout_path: task.stdout_path.into(),
             stderr_path: task.stderr_path.into(),
             network_isolation: task.network_isolation_spec.map(network_isolation),

@@ -153,6 +153,7 @@ fn expected() -> driver::TaskConfig {
         }],
         user: "nomad-80000".into(),
         alloc_dir: "/alloc".into(),
+        stdin: ours::Stdin::Null,
         stdout_path: "/out".into(),
         stderr_path: "/err".into(),
         network_isolation: Some(ours::NetworkIsolation {

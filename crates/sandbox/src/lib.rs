@@ -33,6 +33,7 @@ mod stdio;
 pub mod step;
 pub mod sys;
 mod syscalls;
+pub mod terminal;
 mod view;
 
 pub use enforcement::{Enforced, Enforcement, Feature};

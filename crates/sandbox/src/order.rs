@@ -31,6 +31,8 @@ pub(crate) struct Parts {
     pub(crate) ruleset: Option<RawFd>,
     /// 0, 1 and 2.
     pub(crate) stdio: [RawFd; 3],
+    /// They are a terminal that the process controls.
+    pub(crate) controls_terminal: bool,
     /// The working directory.
     pub(crate) cwd: Step,
     /// The hostname.
@@ -165,6 +167,10 @@ fn process(spec: &Spec, parts: &Parts) -> Vec<Step> {
     let permitted = held(sets.permitted);
     let inheritable = held(sets.inheritable);
     let mut steps = vec![Step::NewSession, Step::Stdio { fds: parts.stdio }];
+    if parts.controls_terminal {
+        // After the session, which must not have one, and after descriptor 0, which is it (ioctl_tty(2), TIOCSCTTY).
+        steps.push(Step::ControllingTerminal);
+    }
     if spec.init == Init::Ours {
         steps.push(parts.cwd.clone());
     }

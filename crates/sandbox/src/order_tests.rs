@@ -47,6 +47,7 @@ fn spec(init: Init) -> Spec {
         umask: 0o022,
         oom_score_adj: Some(0),
         stdio: Stdio {
+            stdin: Input::Null,
             stdout: Output::Null,
             stderr: Output::Null,
         },
@@ -96,6 +97,7 @@ fn parts(init: Init) -> Parts {
         rules: if ours { vec![rule] } else { vec![] },
         ruleset: ours.then_some(9),
         stdio: [10, 11, 12],
+        controls_terminal: true,
         cwd: Step::ChangeDirectory {
             target: target(),
             create: false,
@@ -149,7 +151,7 @@ fn a_process_that_is_its_own_init_takes_these_steps() {
     let program = program(&spec(Init::Process), parts(Init::Process));
     assert_eq!(program.inner, None);
     let expected = "JoinCgroup NewKeyring OomScoreAdj JoinNamespace Hostname SlaveMounts PivotRoot Attach Mount Seal ReadOnlyPath Mask \
-        ChangeDirectory NewSession Stdio Umask Seccomp Bounding Identity Capabilities DefaultSignals CloseDescriptors Execute";
+        ChangeDirectory NewSession Stdio ControllingTerminal Umask Seccomp Bounding Identity Capabilities DefaultSignals CloseDescriptors Execute";
     assert_eq!(names(&program.outer).join(" "), expected);
 }
 
@@ -159,8 +161,8 @@ fn an_init_of_ours_takes_the_tree_and_the_domain_and_the_process_the_rest() {
     let outer = "JoinCgroup NewSession NewKeyring OomScoreAdj JoinNamespace Hostname SlaveMounts ReadOnlyTree Attach Mount Seal \
         ReadOnlyPath Mask LandlockRule Restrict Capabilities";
     assert_eq!(names(&program.outer).join(" "), outer);
-    let inner = "NewSession Stdio ChangeDirectory Umask Bounding Identity Capabilities NoNewPrivs DefaultSignals \
-        CloseDescriptors Seccomp Execute";
+    let inner = "NewSession Stdio ControllingTerminal ChangeDirectory Umask Bounding Identity Capabilities NoNewPrivs \
+        DefaultSignals CloseDescriptors Seccomp Execute";
     assert_eq!(names(program.inner.iter().flatten()).join(" "), inner);
 }
 

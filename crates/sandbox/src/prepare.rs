@@ -5,13 +5,14 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
 
 use crate::enforcement::Enforcement;
 use crate::layer::{Layer, Scratch};
 use crate::order::{self, Parts};
 use crate::program::Prepared;
-use crate::spec::{Missing, Mount, MountFlags, Network, Root, Rule, Source, Spec};
+use crate::spec::{Input, Missing, Mount, MountFlags, Network, Root, Rule, Source, Spec};
 use crate::step::{Filesystem, Step};
 use crate::view::{Links, View, host};
 use crate::{
@@ -30,6 +31,7 @@ pub fn prepare(spec: &Spec, cgroup: &cgroup::Cgroup) -> Result<Prepared, Error> 
         landlock: None,
         seals: vec![],
         terminals: None,
+        near: None,
     };
     let (view, root) = make.root(&spec.root)?;
     let mut tree = Tree {
@@ -48,6 +50,7 @@ pub fn prepare(spec: &Spec, cgroup: &cgroup::Cgroup) -> Result<Prepared, Error> 
     Ok(Prepared {
         program,
         fds: make.fds,
+        near: make.near,
         refusals: make.refusals,
         landlock: make.landlock,
         executable,
@@ -62,6 +65,7 @@ struct Preparation {
     landlock: Option<Enforcement>,
     seals: Vec<Step>,
     terminals: Option<RawFd>,
+    near: Option<OwnedFd>,
 }
 
 /// The root that was chosen.
@@ -285,7 +289,8 @@ impl Preparation {
         target: &Path,
     ) -> Result<Parts, Error> {
         let entry = cgroup.entry()?;
-        let stdio = stdio::open(&spec.stdio, &spec.identity)?;
+        let terminals = self.terminals()?;
+        let stdio = self.stdio(spec, terminals)?;
         let mut argv = vec![target.display().to_string()];
         argv.extend(spec.command.args.iter().cloned());
         let block = block::write(&[target], &argv, &spec.command.env)?;
@@ -304,7 +309,8 @@ impl Preparation {
             closed: closed(spec)?,
             rules: rules(spec, ruleset)?,
             ruleset,
-            stdio: stdio.map(|fd| self.keep(fd)),
+            stdio,
+            controls_terminal: matches!(spec.stdio.stdin, Input::Terminal { .. }),
             cwd: Step::ChangeDirectory {
                 target: c_path(&spec.command.cwd)?,
                 create: spec.command.create_cwd,
@@ -313,9 +319,19 @@ impl Preparation {
             oom_score_adj: spec.oom_score_adj.filter(|value| self.oom_allowed(*value)),
             filter: spec.seccomp.as_ref().map(seccomp::compile).transpose()?,
             block: self.keep(block),
-            terminals: self.terminals()?,
+            terminals,
             held: held(&mut self.refusals, spec)?,
         })
+    }
+
+    fn stdio(&mut self, spec: &Spec, terminals: RawFd) -> Result<[RawFd; 3], Error> {
+        let of = |fd: &&OwnedFd| fd.as_raw_fd() == terminals;
+        let Some(terminals) = self.fds.iter().find(of) else {
+            return Err(Error::call("find the terminals", Errno::BADF));
+        };
+        let opened = stdio::open(&spec.stdio, &spec.identity, terminals.as_fd())?;
+        self.near = opened.near;
+        Ok(opened.stdio.map(|fd| self.keep(fd)))
     }
 
     fn ruleset(&mut self, spec: &Spec) -> Result<Option<RawFd>, Error> {

@@ -29,6 +29,8 @@ pub struct Prepared {
     pub program: Program,
     /// Everything that must stay open until the launch.
     pub fds: Vec<OwnedFd>,
+    /// The near end of its input pipe or of its terminal. Not for the process or whoever launches it: it stays here.
+    pub near: Option<OwnedFd>,
     /// What was wanted and could not be had, in words.
     pub refusals: Vec<String>,
     /// What the Landlock domain restricts, if there is one.

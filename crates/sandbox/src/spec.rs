@@ -359,13 +359,40 @@ pub struct Capabilities {
     pub ambient: CapabilitySet,
 }
 
-/// Descriptors 1 and 2; 0 is `/dev/null`.
+/// Descriptors 0, 1 and 2.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stdio {
+    /// Descriptor 0, and with a terminal all three.
+    #[serde(default, skip_serializing_if = "Input::is_null")]
+    pub stdin: Input,
     /// Descriptor 1.
     pub stdout: Output,
     /// Descriptor 2.
     pub stderr: Output,
+}
+
+/// Where input comes from. Never from a descriptor of the launcher's: what the process gets is made for it, and the launcher keeps
+/// the near end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Input {
+    /// `/dev/null`.
+    #[default]
+    Null,
+    /// A new pipe.
+    Pipe,
+    /// A new terminal of this size, which the process controls; outputs go there, too.
+    Terminal {
+        /// Lines.
+        rows: u16,
+        /// Characters in a line.
+        columns: u16,
+    },
+}
+
+impl Input {
+    fn is_null(&self) -> bool {
+        *self == Input::Null
+    }
 }
 
 /// Where output goes.

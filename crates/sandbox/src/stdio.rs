@@ -1,25 +1,72 @@
 //! Descriptors 0, 1 and 2 of the process.
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
+use rustix::pipe::PipeFlags;
 
 use crate::Error;
-use crate::spec::{Identity, Output, Stdio};
+use crate::spec::{Identity, Input, Output, Stdio};
 use crate::view::{Links, host, path_of};
 
 /// How long a FIFO may be without a reader before that is an error.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Opens all three.
-pub(crate) fn open(stdio: &Stdio, identity: &Identity) -> Result<[OwnedFd; 3], Error> {
-    Ok([
-        null(OFlags::RDONLY)?,
-        output(&stdio.stdout, identity)?,
-        output(&stdio.stderr, identity)?,
-    ])
+/// The three, and what the launcher keeps of them.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) stdio: [OwnedFd; 3],
+    /// The near end of a pipe or a terminal.
+    pub(crate) near: Option<OwnedFd>,
+}
+
+/// Opens all three. Terminals come from the devpts in `terminals`.
+pub(crate) fn open(
+    stdio: &Stdio,
+    identity: &Identity,
+    terminals: BorrowedFd<'_>,
+) -> Result<Opened, Error> {
+    let (stdin, near) = match stdio.stdin {
+        Input::Null => (null(OFlags::RDONLY)?, None),
+        Input::Pipe => pipe(identity).map(|(near, far)| (far, Some(near)))?,
+        Input::Terminal { rows, columns } => {
+            return terminal(identity, terminals, rows, columns)
+                .map_err(|e| Error::call("make a terminal", e));
+        }
+    };
+    Ok(Opened {
+        stdio: [
+            stdin,
+            output(&stdio.stdout, identity)?,
+            output(&stdio.stderr, identity)?,
+        ],
+        near,
+    })
+}
+
+/// A pipe and no FIFO: `/dev/stdin` opens by path also when nobody writes any more.
+fn pipe(identity: &Identity) -> Result<(OwnedFd, OwnedFd), Error> {
+    let failed = |e: Errno| Error::call("make a pipe", e);
+    let (far, near) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(failed)?;
+    let owner = (Uid::from_raw(identity.uid), Gid::from_raw(identity.gid));
+    rustix::fs::fchown(&far, Some(owner.0), Some(owner.1)).map_err(failed)?;
+    Ok((near, far))
+}
+
+fn terminal(
+    identity: &Identity,
+    terminals: BorrowedFd<'_>,
+    rows: u16,
+    columns: u16,
+) -> std::io::Result<Opened> {
+    let (near, far) = crate::terminal::open(terminals, identity.uid)?;
+    crate::terminal::resize(near.as_fd(), rows, columns)?;
+    Ok(Opened {
+        stdio: [far.try_clone()?, far.try_clone()?, far],
+        near: Some(near),
+    })
 }
 
 fn null(access: OFlags) -> Result<OwnedFd, Error> {

@@ -34,6 +34,6 @@ pub use connection::{Entered, Shim, attach, forget};
 #[cfg(not(feature = "image"))]
 pub use error::{Error, SpawnError};
 #[cfg(not(feature = "image"))]
-pub use spawn::spawn;
+pub use spawn::{Spawned, spawn};
 #[cfg(not(feature = "image"))]
 pub use words::{End, Enter, ExitStatus, Found, Launch, Lifetime, Running, Streams};

@@ -26,16 +26,27 @@ const EMPTYING: Duration = Duration::from_secs(10);
 /// Shims that this process has started and not yet reaped, by their state directory.
 static CHILDREN: Mutex<BTreeMap<PathBuf, OwnedFd>> = Mutex::new(BTreeMap::new());
 
+/// A process that runs, and what its starter holds of it.
+#[derive(Debug)]
+pub struct Spawned {
+    /// Its shim.
+    pub shim: Shim,
+    /// Who runs.
+    pub running: Running,
+    /// The near end of its input pipe or terminal, where the description asks for one.
+    pub near: Option<OwnedFd>,
+}
+
 /// Prepares, starts a shim, and returns once the process runs (exec succeeded).
 ///
 /// # Errors
 /// Nothing is left behind: no process, no directory.
-pub fn spawn(launch: &Launch<'_>) -> Result<(Shim, Running), SpawnError> {
+pub fn spawn(launch: &Launch<'_>) -> Result<Spawned, SpawnError> {
     let cgroup = Cgroup::at(launch.cgroup);
     if !cgroup.processes()?.is_empty() {
         cgroup.empty(EMPTYING)?;
     }
-    let prepared = sandbox::prepare(launch.spec, &cgroup).map_err(SpawnError::from)?;
+    let mut prepared = sandbox::prepare(launch.spec, &cgroup).map_err(SpawnError::from)?;
     let state = make_state(launch.state).map_err(failed(&format!(
         "make the state directory {}",
         launch.state.display()
@@ -51,7 +62,11 @@ pub fn spawn(launch: &Launch<'_>) -> Result<(Shim, Running), SpawnError> {
         landlock: prepared.landlock,
         ..running.into()
     };
-    Ok((Shim::new(launch.state, Some(control)), running))
+    Ok(Spawned {
+        shim: Shim::new(launch.state, Some(control)),
+        running,
+        near: prepared.near.take(),
+    })
 }
 
 /// A state directory and the socket in it.

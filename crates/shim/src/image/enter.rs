@@ -3,9 +3,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
-use rustix::fs::{Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::process::Signal;
-use rustix::pty::OpenptFlags;
 use sandbox::{Entry, Failure};
 use shim::protocol::{Failed, Reply};
 
@@ -53,7 +51,8 @@ fn try_enter(task: &Task, asked: Asked, next: &mut u32) -> Result<Command, Failu
     let mut fds = asked.fds;
     let mut master = None;
     if asked.tty {
-        let (near, far) = terminal(task)?;
+        let (near, far) =
+            sandbox::terminal::open(shim::sys::held(task.program.terminals), task.uid)?;
         master = Some(near);
         let copies = [far.try_clone(), far.try_clone()];
         fds.push(far);
@@ -91,20 +90,6 @@ fn try_enter(task: &Task, asked: Asked, next: &mut u32) -> Result<Command, Failu
         started: false,
         master,
     })
-}
-
-/// A new pty, from the process's own devpts where it has one, by descriptor: nothing the process can rename is on the way.
-fn terminal(task: &Task) -> io::Result<(OwnedFd, OwnedFd)> {
-    let terminals = shim::sys::held(task.program.terminals);
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let master = rustix::fs::openat2(terminals, c"ptmx", flags, Mode::empty(), resolve)?;
-    rustix::pty::unlockpt(&master)?;
-    let open = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let far = rustix::pty::ioctl_tiocgptpeer(&master, open)?;
-    // The group tty stays, so that write(1) works as usual.
-    rustix::fs::fchown(&far, Some(Uid::from_raw(task.uid)), None::<Gid>)?;
-    Ok((master, far))
 }
 
 /// Kills an entered command whose client has gone. Returns our own child: it is still to be reaped.

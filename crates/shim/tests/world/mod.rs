@@ -91,13 +91,14 @@ impl World {
         spec: &Spec,
         lifetime: Lifetime,
     ) -> Result<(Shim, Running), SpawnError> {
-        shim::spawn(&Launch {
+        let spawned = shim::spawn(&Launch {
             spec,
             cgroup: self.cgroup.paths(),
             state,
             lifetime,
             title: "test",
-        })
+        })?;
+        Ok((spawned.shim, spawned.running))
     }
 
     pub(crate) fn output(&mut self) -> String {
@@ -203,6 +204,7 @@ impl World {
             umask: 0o022,
             oom_score_adj: Some(100),
             stdio: Stdio {
+                stdin: sandbox::spec::Input::Null,
                 stdout: Output::Fifo(self.dir.join("out")),
                 stderr: Output::Fifo(self.dir.join("err")),
             },

@@ -1,0 +1,15 @@
+//! A person's terminal, and what lies between it and a task.
+mod raw;
+mod relay;
+
+pub use raw::{Raw, is_raw};
+pub(crate) use relay::write_all;
+pub use relay::{Ended, Escape, Relay};
+
+use std::os::fd::AsFd;
+
+/// Lines and columns of a terminal; `None` when it is none, or does not know.
+pub fn size(terminal: impl AsFd) -> Option<(u16, u16)> {
+    let size = rustix::termios::tcgetwinsize(terminal).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}

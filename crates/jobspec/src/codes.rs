@@ -65,6 +65,14 @@ codes! {
     INVALID_DATACENTERS = "E1308" "Invalid datacenters";
     INVALID_VOLUME = "E1320" "Invalid volume";
     CPU_AND_CORES = "E1321" "Conflicting resources";
+    INVALID_CONSTRAINT = "E1322" "Invalid constraint";
+    INVALID_NETWORK = "E1323" "Invalid network";
+    INVALID_PORT = "E1324" "Invalid port";
+    NEEDS_A_CLUSTER = "E1325" "Needs a cluster";
+    INVALID_WORD = "E1326" "Invalid value";
+
+    WITHOUT_EFFECT = "W1401" "Without effect here";
+    DIFFERENT_HERE = "W1402" "Different here";
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@
 pub mod agent;
 mod codes;
 mod complaint;
+mod constraint;
 mod convert;
 mod decode;
 mod diagnostic;
@@ -51,7 +52,10 @@ pub fn parse(file: &str, text: &str) -> Result<Job, Vec<Diagnostic>> {
     let body = syntax::parse(text).map_err(|diagnostic| vec![*diagnostic])?;
     let mut report = report::Report::new(file, text);
     match decode::file(&body, text.len(), &mut report) {
-        Ok(job) if report.is_empty() => Ok(job),
+        Ok(mut job) if report.is_empty() => {
+            job.warnings = report.into_warnings();
+            Ok(job)
+        }
         _ => Err(report.into_diagnostics()),
     }
 }

@@ -14,6 +14,7 @@ pub(crate) struct Report<'a> {
     text: &'a str,
     blocks: Vec<String>,
     found: Vec<Diagnostic>,
+    warnings: Vec<Diagnostic>,
     /// What names mean here.
     pub(crate) names: Names,
 }
@@ -25,6 +26,7 @@ impl<'a> Report<'a> {
             text,
             blocks: Vec::new(),
             found: Vec::new(),
+            warnings: Vec::new(),
             names: Names::default(),
         }
     }
@@ -50,6 +52,10 @@ impl<'a> Report<'a> {
         for mut diagnostic in inner.found {
             diagnostic.span = place(&diagnostic.span);
             self.add(diagnostic);
+        }
+        for warning in inner.warnings {
+            let span = place(&warning.span);
+            self.warn(Diagnostic { span, ..warning });
         }
         result
     }
@@ -83,6 +89,12 @@ impl<'a> Report<'a> {
         Reported
     }
 
+    /// Says what is no mistake and does not do what it does in a cluster.
+    pub(crate) fn warn(&mut self, mut warning: Diagnostic) {
+        warning.context = context(&self.blocks);
+        self.warnings.push(warning);
+    }
+
     pub(crate) fn error(&mut self, code: Code, span: Span, detail: impl Into<String>) -> Reported {
         self.add(Diagnostic::new(code, span, detail))
     }
@@ -110,11 +122,19 @@ impl<'a> Report<'a> {
     }
 
     /// All mistakes in the order of the file.
-    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
-        self.found
-            .sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
-        self.found
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        sorted(self.found)
     }
+
+    /// All warnings in the order of the file.
+    pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
+        sorted(self.warnings)
+    }
+}
+
+fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+    diagnostics
 }
 
 /// The innermost block with a name, and those inside it.

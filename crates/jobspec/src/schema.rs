@@ -66,53 +66,64 @@ pub(crate) const FILE: Schema = Schema {
 };
 
 pub(crate) const JOB: Schema = Schema {
-    arguments: &["name", "type", "region", "namespace", "datacenters", "meta"],
-    blocks: &[many("group"), many("task"), one("meta")],
-    later_arguments: &["id", "priority", "all_at_once", "node_pool"],
-    later_blocks: &[
-        "affinity",
-        "constraint",
-        "dynamic",
-        "migrate",
-        "multiregion",
-        "parameterized",
-        "periodic",
-        "reschedule",
-        "secret",
-        "spread",
-        "ui",
-        "update",
-        "vault",
+    arguments: &[
+        "all_at_once",
+        "datacenters",
+        "id",
+        "meta",
+        "name",
+        "namespace",
+        "node_pool",
+        "priority",
+        "region",
+        "type",
     ],
+    blocks: &[
+        many("group"),
+        many("task"),
+        one("meta"),
+        many("affinity"),
+        many("constraint"),
+        one("migrate"),
+        one("multiregion"),
+        one("reschedule"),
+        many("spread"),
+        one("ui"),
+        one("update"),
+        one("vault"),
+    ],
+    later_arguments: &[],
+    later_blocks: &["dynamic", "parameterized", "periodic", "secret"],
 };
 
 pub(crate) const GROUP: Schema = Schema {
-    arguments: &["count", "meta"],
-    blocks: &[many("task"), many("volume"), one("restart"), one("meta")],
-    later_arguments: &[
+    arguments: &[
+        "count",
         "max_client_disconnect",
-        "max_run_duration",
+        "meta",
         "prevent_reschedule_on_lost",
-        "shutdown_delay",
         "stop_after_client_disconnect",
     ],
-    later_blocks: &[
-        "affinity",
-        "constraint",
-        "consul",
-        "disconnect",
-        "dynamic",
-        "ephemeral_disk",
-        "migrate",
-        "network",
-        "reschedule",
-        "scaling",
-        "secret",
-        "service",
-        "spread",
-        "update",
-        "vault",
+    blocks: &[
+        many("task"),
+        many("volume"),
+        one("restart"),
+        one("meta"),
+        many("affinity"),
+        many("constraint"),
+        one("consul"),
+        one("disconnect"),
+        one("ephemeral_disk"),
+        one("migrate"),
+        one("network"),
+        one("reschedule"),
+        one("scaling"),
+        many("spread"),
+        one("update"),
+        one("vault"),
     ],
+    later_arguments: &["max_run_duration", "shutdown_delay"],
+    later_blocks: &["dynamic", "secret", "service"],
 };
 
 pub(crate) const TASK: Schema = Schema {
@@ -123,6 +134,7 @@ pub(crate) const TASK: Schema = Schema {
         "meta",
         "kill_signal",
         "kill_timeout",
+        "kind",
     ],
     blocks: &[
         one("config"),
@@ -131,34 +143,34 @@ pub(crate) const TASK: Schema = Schema {
         one("resources"),
         one("restart"),
         many("volume_mount"),
+        many("action"),
+        many("affinity"),
+        many("constraint"),
+        one("consul"),
+        one("csi_plugin"),
+        many("identity"),
+        many("scaling"),
+        one("schedule"),
+        one("vault"),
     ],
-    later_arguments: &["kind", "leader", "shutdown_delay"],
+    later_arguments: &["leader", "shutdown_delay"],
     later_blocks: &[
-        "action",
-        "affinity",
         "artifact",
-        "constraint",
-        "consul",
-        "csi_plugin",
         "dispatch_payload",
         "dynamic",
-        "identity",
         "lifecycle",
         "logs",
-        "scaling",
-        "schedule",
         "secret",
         "service",
         "template",
-        "vault",
     ],
 };
 
 pub(crate) const RESOURCES: Schema = Schema {
-    arguments: &["cores", "cpu", "memory", "memory_max"],
-    blocks: &[],
-    later_arguments: &["disk", "iops", "secrets"],
-    later_blocks: &["device", "dynamic", "network", "numa"],
+    arguments: &["cores", "cpu", "disk", "iops", "memory", "memory_max"],
+    blocks: &[many("device"), many("network"), one("numa")],
+    later_arguments: &["secrets"],
+    later_blocks: &["dynamic"],
 };
 
 pub(crate) const RESTART: Schema = Schema {
@@ -191,6 +203,48 @@ pub(crate) const VOLUME_MOUNT: Schema = Schema {
         "selinux_label",
         "volume",
     ],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &[],
+};
+
+pub(crate) const CONSTRAINT: Schema = Schema {
+    arguments: &[
+        "attribute",
+        "distinct_hosts",
+        "distinct_property",
+        "is_not_set",
+        "is_set",
+        "operator",
+        "regexp",
+        "semver",
+        "set_contains",
+        "set_contains_all",
+        "set_contains_any",
+        "value",
+        "version",
+    ],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &[],
+};
+
+pub(crate) const NETWORK: Schema = Schema {
+    arguments: &["cidr", "device", "hostname", "ip", "mbits", "mode"],
+    blocks: &[one("cni"), one("dns"), many("port")],
+    later_arguments: &[],
+    later_blocks: &["dynamic", "reserved_ports"],
+};
+
+pub(crate) const PORT: Schema = Schema {
+    arguments: &["host_network", "ignore_collision", "static", "to"],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &[],
+};
+
+pub(crate) const DNS: Schema = Schema {
+    arguments: &["options", "searches", "servers"],
     blocks: &[],
     later_arguments: &[],
     later_blocks: &[],

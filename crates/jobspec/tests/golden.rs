@@ -74,6 +74,13 @@ fn compare_job(file: &Path) {
         .join(stem(file))
         .with_extension("json");
     compare(&expected, &json);
+    let warnings = job.warnings.iter();
+    let shown: String = warnings
+        .map(|warning| shown(warning, "job.hcl", &text))
+        .collect();
+    if !shown.is_empty() {
+        compare(&expected.with_extension("warnings.txt"), &shown);
+    }
 }
 
 #[test]
@@ -133,6 +140,11 @@ fn every_code_has_its_example() {
                 .iter()
                 .map(|mistake| mistake.code),
         );
+    }
+    for file in job_files(&here().join("tests/golden/jobs")) {
+        let text = fs::read_to_string(&file).unwrap();
+        let job = parse("job.hcl", &text).unwrap();
+        seen.extend(job.warnings.iter().map(|warning| warning.code));
     }
     let all: BTreeSet<&str> = CODES.iter().map(|code| code.id).collect();
     assert_eq!(seen, all);

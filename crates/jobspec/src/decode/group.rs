@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hcl_edit::structure::Block;
 
 use super::restart::Policy;
-use super::{maps, name, only_one, task, volume};
+use super::{constraint, decoration, maps, name, network, only_one, task, volume};
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Fields, header, title};
@@ -39,6 +39,9 @@ pub(crate) fn group(
         kind: job.kind,
         meta: meta.clone().unwrap_or_default(),
     };
+    let constraints = constraint::constraints(&fields, report);
+    let network = network::network(&fields, report);
+    let decorated = decorated(&fields, report);
     let volumes = volume::volumes(&fields, report);
     let tasks = tasks(
         &fields,
@@ -48,11 +51,14 @@ pub(crate) fn group(
         report,
     );
     count.and(restart.map(drop)).and(meta.map(drop))?;
+    decorated?;
     let (volumes, tasks) = (volumes?, tasks?);
     volume::defined(&volumes, &tasks, report)?;
     Ok(Group {
         name: name?.value,
         span: header(block),
+        constraints: constraints?,
+        network: network?,
         volumes,
         tasks,
     })
@@ -70,9 +76,23 @@ pub(crate) fn of_task(
     Ok(Group {
         name: task.name.clone(),
         span: task.span.clone(),
+        constraints: Vec::new(),
+        network: None,
         volumes: Vec::new(),
         tasks: vec![task],
     })
+}
+
+/// What is for the scheduler of a cluster.
+fn decorated(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reported> {
+    let arguments = [
+        "max_client_disconnect",
+        "prevent_reschedule_on_lost",
+        "stop_after_client_disconnect",
+    ];
+    let arguments = arguments.map(|name| decoration::argument(fields, name, report));
+    let blocks = decoration::blocks(fields, report);
+    arguments.into_iter().fold(blocks, Result::and)
 }
 
 fn count(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reported> {

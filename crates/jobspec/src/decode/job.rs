@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use hcl_edit::structure::{Block, Body};
 
 use super::group::{self, Inherited};
-use super::{maps, name, only_one};
+use super::{constraint, decoration, maps, name, only_one};
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
+use crate::eval::span;
 use crate::fields::{Fields, header, title};
 use crate::report::{Report, Reported};
 use crate::schema::{FILE, JOB};
@@ -26,13 +27,17 @@ pub(crate) fn file(body: &Body, length: usize, report: &mut Report<'_>) -> Resul
 }
 
 fn job(block: &Block, report: &mut Report<'_>) -> Result<Job, Reported> {
-    let id = id(block, report);
+    let label = name(block, report);
     let fields = Fields::of(&block.body, header(block), &JOB, report);
+    let id = label.and_then(|label| id(label, &fields, report));
     let kind = kind(&fields, report);
     let name = fields.text("name", report);
     let region = or(fields.text("region", report), "global");
     let namespace = or(fields.text("namespace", report), "default");
     let datacenters = datacenters(&fields, report);
+    let node_pool = fields.text("node_pool", report);
+    let constraints = constraint::constraints(&fields, report);
+    let decorated = decorated(&fields, report);
     let meta = maps::meta(&fields, &BTreeMap::new(), report);
     let inherited = Inherited {
         // A wrong type has been reported; what is below it can be checked all the same.
@@ -41,6 +46,7 @@ fn job(block: &Block, report: &mut Report<'_>) -> Result<Job, Reported> {
     };
     let groups = groups(&fields, block, &inherited, report);
     let id = id?;
+    decorated?;
     Ok(Job {
         name: or(name, &id)?,
         id,
@@ -48,13 +54,37 @@ fn job(block: &Block, report: &mut Report<'_>) -> Result<Job, Reported> {
         region: region?,
         namespace: namespace?,
         datacenters: datacenters?,
+        datacenters_span: fields
+            .argument("datacenters")
+            .map(|argument| span(&argument.value)),
+        node_pool: node_pool?.filter(|pool| !pool.value.is_empty()),
+        constraints: constraints?,
         meta: meta?,
         groups: groups?,
+        warnings: Vec::new(),
     })
 }
 
-fn id(block: &Block, report: &mut Report<'_>) -> Result<String, Reported> {
-    let Spanned { value, span } = name(block, report)?;
+/// What is for the scheduler of a cluster.
+fn decorated(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reported> {
+    let priority = decoration::number(fields, "priority", 1..=100, report);
+    let all_at_once = decoration::argument(fields, "all_at_once", report);
+    let blocks = decoration::blocks(fields, report);
+    priority.and(all_at_once).and(blocks)
+}
+
+/// The label, unless an argument says otherwise.
+fn id(
+    label: Spanned<String>,
+    fields: &Fields<'_>,
+    report: &mut Report<'_>,
+) -> Result<String, Reported> {
+    let given = fields.text("id", report)?;
+    let Spanned { value, span } = given.filter(|id| !id.value.is_empty()).unwrap_or(label);
+    if value.contains('\0') {
+        let detail = "The id of a job must not contain the character NUL.";
+        return Err(report.error(INVALID_NAME, span, detail));
+    }
     if value.contains(' ') {
         let detail = "The id of a job must not contain a space.";
         return Err(report.error(INVALID_NAME, span, detail));
@@ -110,12 +140,12 @@ fn groups(
     inherited: &Inherited,
     report: &mut Report<'_>,
 ) -> Result<Vec<Group>, Reported> {
-    let is_map = |block: &Block| block.ident.as_str() == "meta";
+    let has_tasks = |block: &Block| matches!(block.ident.as_str(), "group" | "task");
     let blocks: Vec<&Block> = fields
         .blocks()
         .iter()
         .copied()
-        .filter(|block| !is_map(block))
+        .filter(|block| has_tasks(block))
         .collect();
     if blocks.is_empty() {
         let detail = "A job needs a group with a task in it.";

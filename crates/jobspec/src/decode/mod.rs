@@ -1,9 +1,12 @@
 //! The syntax tree to a job, as Nomad reads, completes and checks it.
 
 mod config;
+mod constraint;
+mod decoration;
 mod group;
 mod job;
 pub(crate) mod maps;
+mod network;
 mod references;
 mod resources;
 mod restart;

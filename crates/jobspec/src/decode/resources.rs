@@ -2,8 +2,10 @@
 
 use hcl_edit::structure::Block;
 
-use super::no_labels;
+use super::{decoration, no_labels};
 use crate::codes::*;
+use crate::diagnostic::Diagnostic;
+use crate::eval::span;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
 use crate::schema::RESOURCES;
@@ -41,6 +43,8 @@ fn read(block: &Block, report: &mut Report<'_>) -> Result<Resources, Reported> {
     let memory = amount(&fields, "memory", MIN_MEMORY..=MAX_MEMORY, report);
     let memory_max = fields.integer("memory_max", report);
     let cores = cores(&fields, report);
+    let outdated = outdated(&fields, report);
+    decoration::blocks(&fields, report).and(outdated)?;
     let (cpu, memory, cores) = (cpu?, memory?.unwrap_or(DEFAULT_MEMORY), cores?);
     Ok(Resources {
         cpu: exclusive(cpu, cores.as_ref(), report)?,
@@ -51,6 +55,27 @@ fn read(block: &Block, report: &mut Report<'_>) -> Result<Resources, Reported> {
             Some(given) => most(&given, memory, report)?,
         },
     })
+}
+
+/// What Nomad had here once.
+fn outdated(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reported> {
+    let mut result = decoration::argument(fields, "iops", report);
+    if let Some(argument) = fields.argument("iops") {
+        let detail = "\"iops\" limits nothing, in Nomad neither.";
+        let place = span(&argument.key);
+        report.warn(Diagnostic::new(WITHOUT_EFFECT, place, detail));
+    }
+    if let Some(argument) = fields.argument("disk") {
+        let detail = "Task can't ask for disk resources, they have to be specified at the task group level: \
+                      ephemeral_disk { size = … }.";
+        result = Err(report.error(UNSUPPORTED_ARGUMENT, span(&argument.key), detail));
+    }
+    if let Some(block) = fields.block("network") {
+        let detail =
+            "The network belongs to the group: group \"…\" { network { port \"http\" {} } }.";
+        result = Err(report.error(UNSUPPORTED_BLOCK, header(block), detail));
+    }
+    result
 }
 
 /// More cores than a cpuset can name; whether the node has so many is not the file's business.

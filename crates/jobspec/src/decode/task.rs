@@ -6,7 +6,7 @@ use hcl_edit::structure::Block;
 
 use super::group::Inherited;
 use super::restart::Policy;
-use super::{config, maps, name, references, resources, volume};
+use super::{config, constraint, decoration, maps, name, references, resources, volume};
 use crate::codes::*;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
@@ -30,6 +30,8 @@ pub(crate) fn task(
         .required_text("driver", report)
         .and_then(|driver| not_empty(driver, report));
     let user = fields.text("user", report);
+    let constraints = constraint::constraints(&fields, report);
+    let decorated = decorated(&fields, report);
     let config = config::config(fields.block("config"), header(block), report);
     let env = maps::env(&fields, report);
     let meta = maps::meta(&fields, &group.meta, report);
@@ -38,9 +40,11 @@ pub(crate) fn task(
     let restart = Policy::of(fields.block("restart"), restart, group.kind, report);
     let kill_signal = fields.text("kill_signal", report);
     let kill_timeout = fields.duration("kill_timeout", report);
+    decorated?;
     Ok(Task {
         name: name?,
         span: header(block),
+        constraints: constraints?,
         driver: driver?,
         user: given(user?),
         config: config?,
@@ -53,6 +57,19 @@ pub(crate) fn task(
         kill_signal: given(kill_signal?),
         kill_timeout: kill_timeout?.map_or(DEFAULT_KILL_TIMEOUT, |timeout| timeout.value),
     })
+}
+
+/// What is for the scheduler of a cluster, or for a mesh.
+fn decorated(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reported> {
+    let kind = fields.text("kind", report);
+    let blocks = decoration::blocks(fields, report);
+    match kind? {
+        Some(kind) if kind.value.contains("connect") || kind.value.contains("gateway") => {
+            let detail = "A task of a service mesh needs Consul, which this machine does not have.";
+            Err(report.error_at(NEEDS_A_CLUSTER, &kind, detail))
+        }
+        _ => blocks,
+    }
 }
 
 /// An empty text is as good as none, as in Nomad.

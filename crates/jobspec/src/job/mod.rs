@@ -6,6 +6,12 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+pub use crate::constraint::Constraint;
+use crate::diagnostic::Diagnostic;
+pub use network::*;
+
+mod network;
+
 /// Bytes of the file that a value or block was written in.
 pub type Span = Range<usize>;
 
@@ -33,10 +39,22 @@ pub struct Job {
     pub namespace: String,
     /// `datacenters`, default `["*"]`.
     pub datacenters: Vec<String>,
+    /// Where `datacenters` was written.
+    #[serde(skip)]
+    pub datacenters_span: Option<Span>,
+    /// `node_pool`; `None`: any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_pool: Option<Spanned<String>>,
+    /// What the job asks of the node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
     /// Merged downwards: a task's own meta wins.
     pub meta: BTreeMap<String, String>,
     /// In the order of the file.
     pub groups: Vec<Group>,
+    /// What the file says and means nothing on one machine, each with what happens instead.
+    #[serde(skip)]
+    pub warnings: Vec<Diagnostic>,
 }
 
 /// Nomad's job types.
@@ -56,6 +74,12 @@ pub struct Group {
     pub name: String,
     /// Where it is.
     pub span: Span,
+    /// What the group asks of the node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
+    /// `network`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     /// In the order of the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
@@ -81,6 +105,9 @@ pub struct Task {
     pub name: String,
     /// Where it is.
     pub span: Span,
+    /// What the task asks of the node.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
     /// `driver`.
     pub driver: Spanned<String>,
     /// `user`.

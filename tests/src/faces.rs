@@ -148,6 +148,7 @@ impl Site {
             data_dir: self.data_dir.clone(),
             run_dir: self.run_dir.clone(),
             keep: Keep::Never,
+            constraints: client::Constraints::Met,
             restart: Restarting::Never,
             node: client::Node::default(),
         };

@@ -101,8 +101,10 @@ pub(crate) enum Code {
     KillSignal,
     NotYet,
     Volume,
+    Constraint,
     Node,
     Price,
+    Elsewhere,
 }
 
 impl Code {
@@ -114,8 +116,10 @@ impl Code {
             Code::KillSignal => "E2004",
             Code::NotYet => "E2005",
             Code::Volume => "E2010",
+            Code::Constraint => "E2011",
             Code::Node => "E2101",
             Code::Price => "W2001",
+            Code::Elsewhere => "W2002",
         }
     }
 
@@ -127,8 +131,10 @@ impl Code {
             Code::KillSignal => "Unknown signal",
             Code::NotYet => "Not supported yet",
             Code::Volume => "Unusable volume mount",
+            Code::Constraint => "Constraint not met",
             Code::Node => "Invalid configuration",
             Code::Price => "Weaker isolation",
+            Code::Elsewhere => "For another node",
         }
     }
 }

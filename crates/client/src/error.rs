@@ -84,6 +84,9 @@ pub enum Error {
         /// Why, and who has it.
         reason: String,
     },
+    /// This node is not what the job asks for, each with its place.
+    #[error("{} demand(s) of the job are not met here", .0.len())]
+    Unmet(Vec<Diagnostic>),
     /// A directory of ours that others can change.
     #[error("{} must belong to root and be writable by root alone", path.display())]
     Unsafe {
@@ -128,7 +131,9 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
-            Error::MissingDriver { .. } | Error::Placement { .. } => crate::exit::PLACEMENT,
+            Error::MissingDriver { .. } | Error::Placement { .. } | Error::Unmet(_) => {
+                crate::exit::PLACEMENT
+            }
             Error::Start { source, .. } => crate::exit::start_failure(source),
             _ => crate::exit::HOST,
         }

@@ -30,6 +30,7 @@ impl<'a> Plan<'a> {
         let kind = Kind::from_name(&driver).ok_or(Error::UnknownDriver { subject, driver })?;
         check_kill_signal(task)?;
         check_user(task)?;
+        check_network(group)?;
         Ok(Plan {
             job,
             group,
@@ -291,6 +292,17 @@ fn check_user(task: &Task) -> Result<(), Error> {
         detail,
         user.span.clone(),
         format!("task {:?}", task.name),
+    )]))
+}
+
+fn check_network(group: &Group) -> Result<(), Error> {
+    let Some(network) = &group.network else {
+        return Ok(());
+    };
+    Err(Error::Job(vec![not_yet(
+        "network is not supported yet".to_owned(),
+        network.span.clone(),
+        format!("group {:?}", group.name),
     )]))
 }
 

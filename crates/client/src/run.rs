@@ -21,7 +21,7 @@ use crate::restart::Tracker;
 use crate::run_dir::{self, RunDir};
 use crate::settings::{Keep, Restarting, Settings};
 use crate::supervise::{Failure, Outcome, Stop, Supervision};
-use crate::{cores, ids, placement, signals, users, volumes};
+use crate::{cores, feasible, ids, placement, signals, users, volumes};
 
 /// What Nomad sends when a job names no signal.
 const KILL_SIGNAL: &str = "SIGINT";
@@ -51,6 +51,7 @@ pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Re
 fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
     placement::driver(plan, &settings.node)?;
     let mut allocation = Allocation::plan(ids::uuid()?, &plan.task.name, settings, compute());
+    feasible::constraints(plan.job, &allocation.node, settings)?;
     let driver = plan.driver(settings, &allocation)?;
     require_driver(plan, &driver)?;
     driver

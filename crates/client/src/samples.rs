@@ -16,13 +16,20 @@ pub(crate) fn job() -> Job {
         region: "global".to_owned(),
         namespace: "default".to_owned(),
         datacenters: vec!["*".to_owned()],
+        datacenters_span: None,
+        region_span: None,
+        node_pool: None,
+        constraints: vec![],
         meta: BTreeMap::new(),
         groups: vec![Group {
             name: "web".to_owned(),
             span: 0..1,
+            constraints: vec![],
+            network: None,
             volumes: vec![],
             tasks: vec![task()],
         }],
+        warnings: vec![],
     }
 }
 
@@ -30,6 +37,7 @@ pub(crate) fn task() -> Task {
     Task {
         name: "python".to_owned(),
         span: 0..1,
+        constraints: vec![],
         driver: Spanned {
             value: "exec".to_owned(),
             span: 0..1,

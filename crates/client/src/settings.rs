@@ -15,6 +15,8 @@ pub struct Settings {
     pub keep: Keep,
     /// Whether the restart policy is followed.
     pub restart: Restarting,
+    /// Whether the job's constraints must be met.
+    pub constraints: Constraints,
     /// What the operator of this machine decided.
     pub node: Node,
 }
@@ -39,6 +41,15 @@ pub enum Restarting {
     Never,
 }
 
+/// Whether the job's constraints must be met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Constraints {
+    /// By this node, or the job does not run.
+    Met,
+    /// Nobody looks.
+    Ignored,
+}
+
 impl Settings {
     /// What no task may see. Where an unveil task's own directories appear stays open: there is nothing else in it.
     pub fn hidden(&self) -> Vec<PathBuf> {
@@ -58,6 +69,7 @@ impl Default for Settings {
             run_dir: "/run/encamp".into(),
             keep: Keep::Failed,
             restart: Restarting::AsTheJobSays,
+            constraints: Constraints::Met,
             node: Node::default(),
         }
     }

@@ -11,7 +11,7 @@ const EXIT_CODES: &str = "\
 Exit codes:
   0..123  the task's own
   1       wrong usage, an invalid job or an invalid configuration
-  2       this machine cannot take the job: a driver, a volume or cores are missing
+  2       this machine cannot take the job: a constraint is not met; a driver, a volume, cores or a port are missing
   124     the time was over
   125     encamp or this host failed
   126     the command was found and cannot be executed
@@ -136,6 +136,12 @@ pub(crate) struct Run {
     /// Never start the task again, whatever its restart policy says
     #[arg(long)]
     pub(crate) no_restart: bool,
+    /// Run the job also where its constraints are not met
+    #[arg(long)]
+    pub(crate) ignore_constraints: bool,
+    /// Take every warning about the job file for an error
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 /// Check a job file; needs no root and changes nothing
@@ -146,6 +152,9 @@ pub(crate) struct Validate {
     /// One JSON document on standard output: valid, diagnostics with their places, what the task may do
     #[arg(long)]
     pub(crate) json: bool,
+    /// Take every warning about the job file for an error
+    #[arg(long)]
+    pub(crate) strict: bool,
 }
 
 /// Say what this host can do for a task: kernel, cgroups, directories, drivers

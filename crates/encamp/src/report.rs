@@ -41,7 +41,9 @@ pub(crate) fn failure(failure: &Failure, style: Style) -> String {
             .map(|found| diagnostic(&found.mistake, &files[found.file], style))
             .collect(),
         Failure::Client { file, source } => match source.as_ref() {
-            client::Error::Job(mistakes) => diagnostics(mistakes, file, style),
+            client::Error::Job(mistakes) | client::Error::Unmet(mistakes) => {
+                diagnostics(mistakes, file, style)
+            }
             source => {
                 let place = source
                     .subject()

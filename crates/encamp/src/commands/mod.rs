@@ -26,6 +26,40 @@ pub(crate) struct JobFile {
     pub(crate) text: String,
 }
 
+/// What a warning about a job file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    /// Said, and no more.
+    Lenient,
+    /// A mistake.
+    Strict,
+}
+
+impl Strictness {
+    fn of(strict: bool) -> Strictness {
+        if strict {
+            Strictness::Strict
+        } else {
+            Strictness::Lenient
+        }
+    }
+
+    /// Gives warnings back, unless they are mistakes.
+    fn judge(
+        self,
+        warnings: Vec<jobspec::Diagnostic>,
+        file: &JobFile,
+    ) -> Result<Vec<jobspec::Diagnostic>, Failure> {
+        if self == Strictness::Lenient || warnings.is_empty() {
+            return Ok(warnings);
+        }
+        Err(Failure::Parse {
+            file: file.clone(),
+            mistakes: warnings,
+        })
+    }
+}
+
 /// Runs what the arguments ask for.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     match Cli::try_parse_from(argv::normalise(&Cli::command(), arguments)) {

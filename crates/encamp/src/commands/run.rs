@@ -1,12 +1,14 @@
 //! `encamp run`: a job in the foreground.
 use std::os::fd::AsFd;
 
-use client::{Keep, Output, Restarting, Settings};
+use client::{Constraints, Keep, Output, Restarting, Settings};
 
 use crate::cli::{Global, Run};
 use crate::commands::progress::Progress;
-use crate::commands::read_job;
+use crate::commands::{Strictness, read_job};
 use crate::failure::Failure;
+use crate::report::{self, Style};
+use crate::terminal;
 
 pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
     let (file, job) = read_job(&run.file)?;
@@ -15,6 +17,11 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
     };
     let settings = settings(run, global)?;
+    let warnings = Strictness::of(run.strict).judge(client::warnings(&job, &settings), &file)?;
+    if !global.quiet {
+        let style = Style::suitable(global.no_color);
+        terminal::say(&report::warnings(&warnings, &file, style));
+    }
     let mut progress = Progress::new(&job, global.talk());
     let ended = client::run(&job, &settings, output, &mut |event| progress.tell(&event));
     ended.map_err(|source| Failure::Client {
@@ -34,9 +41,15 @@ fn settings(run: &Run, global: &Global) -> Result<Settings, Failure> {
     } else {
         Restarting::AsTheJobSays
     };
+    let constraints = if run.ignore_constraints {
+        Constraints::Ignored
+    } else {
+        Constraints::Met
+    };
     Ok(Settings {
         keep,
         restart,
+        constraints,
         ..global.settings()?
     })
 }

@@ -3,7 +3,7 @@ use client::Checked;
 use jobspec::Diagnostic;
 
 use crate::cli::{Global, Validate};
-use crate::commands::{JobFile, read_job};
+use crate::commands::{JobFile, Strictness, read_job};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 use crate::{allowed, machine, terminal};
@@ -12,7 +12,13 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
     let settings = global.settings()?;
     let checked =
         read_job(&validate.file).and_then(|(file, job)| match client::check(&job, &settings) {
-            Ok(checked) => Ok((file, checked)),
+            Ok(mut checked) => {
+                let warnings = client::warnings(&job, &settings);
+                let strictness = Strictness::of(validate.strict);
+                let warnings = strictness.judge(warnings, &file)?;
+                checked.warnings.splice(0..0, warnings);
+                Ok((file, checked))
+            }
             Err(source) => Err(Failure::Client {
                 file,
                 source: Box::new(source),

@@ -13,7 +13,7 @@ use crate::fields::{Fields, header, title};
 use crate::report::{Report, Reported};
 use crate::schema::{FILE, JOB};
 use crate::suggest::nearest;
-use crate::{Group, Job, JobType, Spanned};
+use crate::{Group, Job, JobType, Span, Spanned};
 
 /// Reads the one job of a file.
 pub(crate) fn file(body: &Body, length: usize, report: &mut Report<'_>) -> Result<Job, Reported> {
@@ -54,15 +54,19 @@ fn job(block: &Block, report: &mut Report<'_>) -> Result<Job, Reported> {
         region: region?,
         namespace: namespace?,
         datacenters: datacenters?,
-        datacenters_span: fields
-            .argument("datacenters")
-            .map(|argument| span(&argument.value)),
+        datacenters_span: written(&fields, "datacenters"),
+        region_span: written(&fields, "region"),
         node_pool: node_pool?.filter(|pool| !pool.value.is_empty()),
         constraints: constraints?,
         meta: meta?,
         groups: groups?,
         warnings: Vec::new(),
     })
+}
+
+/// Where the value of an argument stands.
+fn written(fields: &Fields<'_>, name: &str) -> Option<Span> {
+    fields.argument(name).map(|argument| span(&argument.value))
 }
 
 /// What is for the scheduler of a cluster.

@@ -42,6 +42,9 @@ pub struct Job {
     /// Where `datacenters` was written.
     #[serde(skip)]
     pub datacenters_span: Option<Span>,
+    /// Where `region` was written.
+    #[serde(skip)]
+    pub region_span: Option<Span>,
     /// `node_pool`; `None`: any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_pool: Option<Spanned<String>>,

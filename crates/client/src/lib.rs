@@ -25,6 +25,7 @@ mod error;
 mod event;
 pub mod exit;
 mod feasible;
+pub mod gc;
 mod ids;
 mod interpolate;
 mod journal;

@@ -1,4 +1,7 @@
 //! What can be written after `encamp`.
+mod adhoc;
+mod around;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -6,6 +9,9 @@ use client::Settings;
 
 use crate::failure::Failure;
 use crate::{configuration, terminal};
+
+pub(crate) use adhoc::AdHoc;
+pub(crate) use around::Gc;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -105,8 +111,9 @@ impl Global {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(Run),
+    Run(Box<Run>),
     Validate(Validate),
+    Gc(Gc),
     Doctor(Doctor),
     /// Say which version this is
     Version,
@@ -117,7 +124,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Job {
-    Run(Run),
+    Run(Box<Run>),
     Validate(Validate),
 }
 
@@ -126,7 +133,13 @@ pub(crate) enum Job {
 #[command(after_help = EXIT_CODES, after_long_help = format!("{SIGNALS}\n\n{EXIT_CODES}"))]
 pub(crate) struct Run {
     /// The job file; - is standard input
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "command")]
+    pub(crate) file: Option<PathBuf>,
+    /// A command to run without a job file, and its arguments
+    #[arg(last = true, conflicts_with = "file")]
+    pub(crate) command: Vec<String>,
+    #[command(flatten)]
+    pub(crate) adhoc: AdHoc,
     /// Remove the alloc directory also when the task fails
     #[arg(long, conflicts_with = "keep")]
     pub(crate) rm: bool,

@@ -48,6 +48,12 @@ pub(crate) enum Failure {
         /// Why.
         source: Box<client::Error>,
     },
+    /// What runs have kept cannot be looked through.
+    #[error("{source}")]
+    Gc {
+        /// Why.
+        source: Box<client::Error>,
+    },
     /// What every process has is missing: standard output, a working directory.
     #[error("cannot use what this process was started with")]
     Surroundings(#[from] std::io::Error),
@@ -61,7 +67,7 @@ impl Failure {
             | Failure::Parse { .. }
             | Failure::ReadConfig { .. }
             | Failure::Config { .. } => exit::INVALID,
-            Failure::Client { source, .. } => source.exit_code(),
+            Failure::Client { source, .. } | Failure::Gc { source } => source.exit_code(),
             Failure::Surroundings(_) => exit::HOST,
         }
     }

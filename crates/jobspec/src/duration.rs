@@ -15,6 +15,12 @@ pub(crate) enum Error {
     TooLong,
 }
 
+/// Reads a duration that is none of a job file: a flag's. `None`: it is none, or less than nothing.
+pub fn duration(text: &str) -> Option<Duration> {
+    let nanoseconds = parse(text).ok()?;
+    u64::try_from(nanoseconds).ok().map(Duration::from_nanos)
+}
+
 /// Reads a duration as nanoseconds.
 pub(crate) fn parse(text: &str) -> Result<i64, Error> {
     let (negative, mut rest) = match text.strip_prefix('-') {

@@ -40,6 +40,7 @@ mod typed;
 
 pub use codes::{CODES, Code};
 pub use diagnostic::{Diagnostic, OneLine, place};
+pub use duration::duration;
 pub use job::*;
 pub use runtime::evaluate;
 pub use scope::Scope;

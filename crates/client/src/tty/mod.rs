@@ -1,10 +1,12 @@
 //! A person's terminal, and what lies between it and a task.
 mod raw;
 mod relay;
+mod wake;
 
 pub use raw::{Raw, is_raw};
 pub(crate) use relay::write_all;
 pub use relay::{Ended, Escape, Relay};
+pub use wake::Wake;
 
 use std::os::fd::AsFd;
 

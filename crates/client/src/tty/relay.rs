@@ -3,12 +3,14 @@
 //! One loop, and nothing in it waits for a single side: a command that does not read keeps nobody from seeing what it
 //! prints or from ending it.
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::{Errno, read, write};
+
+use super::wake::{RESIZED, Wake};
 
 const CHUNK: usize = 16 << 10;
 
@@ -78,11 +80,12 @@ pub enum Ended {
     Escaped,
     /// Nobody reads what is printed any more.
     Unread,
-    /// What `wake` was asked said so.
-    Woken,
+    /// A signal asked this process to end.
+    Signal(i32),
 }
 
 /// What is connected to what.
+#[allow(missing_debug_implementations, reason = "it lives for one call")]
 pub struct Relay<'a> {
     /// Typed here; `None`: nothing is.
     pub typed: Option<BorrowedFd<'a>>,
@@ -94,10 +97,10 @@ pub struct Relay<'a> {
     pub end: BorrowedFd<'a>,
     /// The way out.
     pub escape: Escape,
-    /// Readable when `woken` is to be asked whether to end.
-    pub wake: BorrowedFd<'a>,
-    /// Asked then; true ends the relay.
-    pub woken: &'a mut dyn FnMut() -> bool,
+    /// Signals that are to be heard.
+    pub wake: Option<&'a Wake>,
+    /// Told when the person's terminal has another size.
+    pub resized: &'a mut dyn FnMut(),
 }
 
 impl Relay<'_> {
@@ -111,15 +114,15 @@ impl Relay<'_> {
         }
         let mut pending = Vec::new();
         loop {
-            let ready = self.wait(&pending, None)?;
+            let ready = self.wait(&pending)?;
             if ready.printed && !self.pass_printed() {
                 return Ok(Ended::Unread);
             }
             if ready.end {
                 return self.drain();
             }
-            if ready.wake && (self.woken)() {
-                return Ok(Ended::Woken);
+            if let Some(signal) = self.hear().filter(|_| ready.wake) {
+                return Ok(Ended::Signal(signal));
             }
             if ready.to {
                 self.pass_typed(&mut pending);
@@ -131,25 +134,20 @@ impl Relay<'_> {
     }
 
     /// Waits until something can be done. What is typed is read only when the last of it is written.
-    fn wait(&self, pending: &[u8], limit: Option<Duration>) -> io::Result<Ready> {
+    fn wait(&self, pending: &[u8]) -> io::Result<Ready> {
         let typed = self
             .typed
             .filter(|_| pending.is_empty() && self.to.is_some());
         let to = self.to.as_ref().filter(|_| !pending.is_empty());
-        let mut fds = vec![
-            PollFd::from_borrowed_fd(self.end, PollFlags::IN),
-            PollFd::from_borrowed_fd(self.wake, PollFlags::IN),
-        ];
+        let mut fds = vec![PollFd::from_borrowed_fd(self.end, PollFlags::IN)];
+        let wake = self.wake.map_or(self.end, AsFd::as_fd);
+        fds.push(PollFd::from_borrowed_fd(wake, PollFlags::IN));
         fds.extend(typed.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         fds.extend(to.map(|fd| PollFd::new(fd, PollFlags::OUT)));
         let first = fds.len();
-        fds.extend(
-            self.printed
-                .iter()
-                .map(|(from, _)| PollFd::new(from, PollFlags::IN)),
-        );
-        let limit = limit.and_then(|limit| Timespec::try_from(limit).ok());
-        match poll(&mut fds, limit.as_ref()) {
+        let printed = self.printed.iter();
+        fds.extend(printed.map(|(from, _)| PollFd::new(from, PollFlags::IN)));
+        match poll(&mut fds, None) {
             Err(Errno::INTR) => return Ok(Ready::default()),
             other => other?,
         };
@@ -161,6 +159,16 @@ impl Relay<'_> {
             to: to.is_some() && up(2),
             printed: (first..fds.len()).any(up),
         })
+    }
+
+    /// The signal that asks for the end, if one came.
+    fn hear(&mut self) -> Option<i32> {
+        let mut came = self.wake.map(Wake::take).unwrap_or_default();
+        if came.contains(&RESIZED) {
+            (self.resized)();
+        }
+        came.retain(|signal| *signal != RESIZED);
+        came.pop()
     }
 
     /// Passes on what is there. False when nobody reads it.
@@ -273,7 +281,6 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use std::fs::File;
     use std::io::{Read, Write};
-    use std::os::fd::AsFd;
 
     use rustix::pipe::{PipeFlags, pipe_with};
 
@@ -308,7 +315,6 @@ mod tests {
         let (end, alive) = pipe();
         let (mut seen, shown) = pipe();
         let (typed, mut keys) = pipe();
-        let (wake, _waker) = pipe();
         let command = std::thread::spawn(move || {
             let mut keys = File::from(std::mem::replace(&mut keys, pipe().1));
             let _ = keys.write_all(&vec![b'k'; 300_000]);
@@ -323,8 +329,8 @@ mod tests {
             printed: vec![(from, shown.as_fd())],
             end: end.as_fd(),
             escape: Escape::new(None),
-            wake: wake.as_fd(),
-            woken: &mut || false,
+            wake: None,
+            resized: &mut || {},
         };
         assert_eq!(relay.run().unwrap(), Ended::Command);
         drop((shown, typed));

@@ -1,5 +1,7 @@
 //! One file for each command.
+mod adhoc;
 mod doctor;
+mod gc;
 mod progress;
 mod run;
 mod validate;
@@ -12,7 +14,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use client::exit;
 
-use crate::cli::{Cli, Command, Job};
+use crate::cli::{Cli, Command, Global, Job};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 use crate::{argv, terminal};
@@ -75,13 +77,14 @@ fn usage(error: &clap::Error) -> u8 {
 }
 
 fn perform(cli: &Cli) -> u8 {
+    let global = &cli.global;
     let done = match &cli.command {
-        Command::Run(run) | Command::Job(Job::Run(run)) => run::run(run, &cli.global),
-        Command::Validate(validate) | Command::Job(Job::Validate(validate)) => {
-            validate::run(validate, &cli.global)
-        }
-        Command::Doctor(doctor) => doctor::run(doctor, &cli.global),
+        Command::Run(run) => run::run(run, global),
+        Command::Validate(validate) => validate::run(validate, global),
+        Command::Gc(gc) => gc::run(gc, global),
+        Command::Doctor(doctor) => doctor::run(doctor, global),
         Command::Version => version(),
+        Command::Job(job) => of_job(job, global),
     };
     done.unwrap_or_else(|failure| {
         terminal::say(&report::failure(
@@ -90,6 +93,13 @@ fn perform(cli: &Cli) -> u8 {
         ));
         failure.exit_code()
     })
+}
+
+fn of_job(job: &Job, global: &Global) -> Result<u8, Failure> {
+    match job {
+        Job::Run(run) => run::run(run, global),
+        Job::Validate(validate) => validate::run(validate, global),
+    }
 }
 
 fn version() -> Result<u8, Failure> {
@@ -108,7 +118,10 @@ fn read_job(path: &Path) -> Result<(JobFile, jobspec::Job), Failure> {
     } else {
         path.display().to_string()
     };
-    let file = JobFile { name, text };
+    parse(JobFile { name, text })
+}
+
+fn parse(file: JobFile) -> Result<(JobFile, jobspec::Job), Failure> {
     match jobspec::parse(&file.name, &file.text) {
         Ok(job) => Ok((file, job)),
         Err(mistakes) => Err(Failure::Parse { file, mistakes }),

@@ -5,13 +5,23 @@ use client::{Constraints, Keep, Output, Restarting, Settings};
 
 use crate::cli::{Global, Run};
 use crate::commands::progress::Progress;
-use crate::commands::{Strictness, read_job};
+use crate::commands::{Strictness, adhoc, parse, read_job};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 use crate::terminal;
 
 pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
-    let (file, job) = read_job(&run.file)?;
+    let (file, job) = match &run.file {
+        Some(path) => read_job(path)?,
+        None => {
+            let file = adhoc::job_file(&run.command, &run.adhoc);
+            if run.adhoc.emit_job {
+                terminal::print(&file.text)?;
+                return Ok(0);
+            }
+            parse(file)?
+        }
+    };
     let output = Output {
         stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
         stderr: std::io::stderr().as_fd().try_clone_to_owned()?,

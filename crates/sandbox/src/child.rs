@@ -138,7 +138,7 @@ fn apply(step: &Step, parent: i32) -> io::Result<()> {
             file_access,
             optional,
         } => rule(fd(*ruleset), target, [*access, *file_access], *optional),
-        Step::Restrict { ruleset } => sys::landlock_restrict_self(fd(*ruleset)),
+        Step::Restrict { ruleset, flags } => sys::landlock_restrict_self(fd(*ruleset), *flags),
         Step::ChangeDirectory { target, create } => change_directory(target, *create),
         Step::Stdio { fds } => stdio(fds),
         Step::ControllingTerminal => Ok(rustix::process::ioctl_tiocsctty(fd(0))?),

@@ -116,6 +116,7 @@ mod tests {
             rules: vec![],
             scoped,
             network,
+            logged: false,
         };
         let tell = |feature: &Feature| format!("{}={}", feature.name, feature.enforced);
         let record = Enforcement::of(&landlock, abi);
@@ -154,6 +155,7 @@ mod tests {
             rules: vec![],
             scoped: true,
             network: None,
+            logged: false,
         };
         let record = Enforcement::of(&landlock, 1);
         assert!(record.features.iter().all(|one| !one.without().is_empty()));

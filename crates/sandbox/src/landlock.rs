@@ -14,6 +14,9 @@ use crate::spec::{Access, Landlock, Missing, Ports, Rule};
 use crate::view::{Links, host};
 use crate::{Error, sys};
 
+/// The ABI with records of what is denied, and with flags that say whose.
+pub(crate) const LOGGED_SINCE: u32 = 7;
+
 /// The kernel's Landlock ABI; `None`: there is none, or it is switched off.
 pub fn abi() -> Option<u32> {
     sys::landlock_abi().ok().filter(|abi| *abi > 0)
@@ -72,6 +75,18 @@ pub(crate) fn ruleset(spec: &Landlock) -> Result<(OwnedFd, Enforcement), Error> 
     let fd: Option<OwnedFd> = ruleset.into();
     let enforcement = Enforcement::of(spec, number);
     Ok((fd.ok_or(Error::NoLandlock)?, enforcement))
+}
+
+/// The flags of landlock_restrict_self(2): which denials are recorded. They change nothing about what is denied.
+pub(crate) fn flags(spec: &Landlock) -> u32 {
+    // LANDLOCK_RESTRICT_SELF_LOG_NEW_EXEC_ON, _LOG_SUBDOMAINS_OFF (linux/landlock.h): after an exec too, but what a process inside denies itself is
+    // its own matter.
+    const NEW_EXEC_ON: u32 = 1 << 1;
+    const SUBDOMAINS_OFF: u32 = 1 << 2;
+    match abi() {
+        Some(LOGGED_SINCE..) if spec.logged => NEW_EXEC_ON | SUBDOMAINS_OFF,
+        _ => 0,
+    }
 }
 
 fn failed(error: RulesetError) -> Error {
@@ -174,6 +189,7 @@ mod tests {
             rules: vec![],
             scoped: true,
             network: Some(Ports { bind, connect }),
+            logged: false,
         };
         let (both, one) = (
             limited(Some(vec![]), Some(vec![])),

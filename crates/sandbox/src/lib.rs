@@ -7,6 +7,7 @@
 //! know why a restriction is wanted: there are no defaults and no policy here, and no word of the layers above.
 #![deny(unsafe_code)]
 
+pub mod audit;
 pub mod block;
 mod child;
 mod dev;

@@ -29,6 +29,8 @@ pub(crate) struct Parts {
     pub(crate) rules: Vec<Step>,
     /// The ruleset.
     pub(crate) ruleset: Option<RawFd>,
+    /// Which of its denials are recorded.
+    pub(crate) ruleset_flags: u32,
     /// 0, 1 and 2.
     pub(crate) stdio: [RawFd; 3],
     /// They are a terminal that the process controls.
@@ -134,7 +136,10 @@ fn tree(spec: &Spec, parts: &Parts) -> Vec<Step> {
         steps.push(parts.cwd.clone());
     }
     // Last of the tree: inside a domain nothing can be mounted any more (landlock(7)).
-    steps.extend(parts.ruleset.map(|ruleset| Step::Restrict { ruleset }));
+    steps.extend(parts.ruleset.map(|ruleset| Step::Restrict {
+        ruleset,
+        flags: parts.ruleset_flags,
+    }));
     if spec.init == Init::Ours {
         // After the mounts. A process with CAP_SYS_PTRACE can take init over, so init holds no more than it has to.
         steps.push(init_capabilities(spec, parts));

@@ -96,6 +96,7 @@ fn parts(init: Init) -> Parts {
         ],
         rules: if ours { vec![rule] } else { vec![] },
         ruleset: ours.then_some(9),
+        ruleset_flags: 0,
         stdio: [10, 11, 12],
         controls_terminal: true,
         cwd: Step::ChangeDirectory {

@@ -309,6 +309,7 @@ impl Preparation {
             closed: closed(spec)?,
             rules: rules(spec, ruleset)?,
             ruleset,
+            ruleset_flags: spec.landlock.as_ref().map_or(0, landlock::flags),
             stdio,
             controls_terminal: matches!(spec.stdio.stdin, Input::Terminal { .. }),
             cwd: Step::ChangeDirectory {

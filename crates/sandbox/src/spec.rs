@@ -261,6 +261,13 @@ pub struct Landlock {
     pub scoped: bool,
     /// TCP ports, where they are limited. The launch fails where the kernel cannot.
     pub network: Option<Ports>,
+    /// Denials become records of the kernel's audit, where the kernel can (ABI 7) and audit is on.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub logged: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// TCP ports that may be used, with MPTCP and SMC as far as they can be told; `None`: any.

@@ -124,6 +124,8 @@ pub enum Step {
     Restrict {
         /// The ruleset.
         ruleset: RawFd,
+        /// `LANDLOCK_RESTRICT_SELF_LOG_*`.
+        flags: u32,
     },
     /// chdir(2), making the directory first when asked.
     ChangeDirectory {

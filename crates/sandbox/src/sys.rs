@@ -212,8 +212,8 @@ pub fn landlock_add_path(
 }
 
 /// landlock_restrict_self(2).
-pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>) -> io::Result<()> {
-    let (call, flags) = (libc::SYS_landlock_restrict_self, 0 as libc::c_uint);
+pub fn landlock_restrict_self(ruleset: BorrowedFd<'_>, flags: u32) -> io::Result<()> {
+    let call = libc::SYS_landlock_restrict_self;
     // SAFETY: takes no pointers.
     check(unsafe { libc::syscall(call, ruleset.as_raw_fd(), flags) }).map(drop)
 }

@@ -87,6 +87,8 @@ pub(crate) fn lower(
         rules: rules::rules(given, operator, &layout, &grants, &stdio, &mounts),
         scoped: true,
         network: config.network_rules.clone(),
+        // A start says whether somebody reads.
+        logged: false,
     };
     let command = command(given, config, &layout, cwd, &mounts)?;
     let user = given.user;

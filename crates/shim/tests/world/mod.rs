@@ -151,6 +151,7 @@ impl World {
                 .to_vec(),
             scoped: true,
             network: None,
+            logged: false,
         };
         let mut landlock = landlock;
         landlock

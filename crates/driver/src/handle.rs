@@ -194,6 +194,7 @@ pub(crate) mod tests {
             start_time: 70,
             shim_pid: 6,
             shim_start_time: 60,
+            init_pid: 0,
             started_at: SystemTime::UNIX_EPOCH,
             refusals: vec!["two".into()],
             landlock: None,

@@ -78,6 +78,7 @@ pub struct Running {
     pub start_time: u64,
     pub shim_pid: i32,
     pub shim_start_time: u64,
+    pub init_pid: i32,
     /// Nanoseconds since the epoch.
     pub started_at: u64,
 }

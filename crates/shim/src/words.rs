@@ -44,6 +44,8 @@ pub struct Running {
     pub shim_pid: i32,
     /// The shim's start time.
     pub shim_start_time: u64,
+    /// The init of ours, which has entered the Landlock domain; 0: there is none.
+    pub init_pid: i32,
     /// When the process was started.
     pub started_at: SystemTime,
     /// What was wanted and could not be had, in words (`oom_score_adj -1: permission denied`).
@@ -151,6 +153,7 @@ impl From<protocol::Running> for Running {
             start_time,
             shim_pid,
             shim_start_time,
+            init_pid,
             started_at,
         } = running;
         Running {
@@ -158,6 +161,7 @@ impl From<protocol::Running> for Running {
             start_time,
             shim_pid,
             shim_start_time,
+            init_pid,
             started_at: time(started_at),
             refusals: vec![],
             landlock: None,

@@ -126,6 +126,7 @@ impl Task {
 }
 
 fn running(process: &Process) -> Running {
+    let init = process.init.as_ref().map(|init| init.pidfd());
     let pid = identity::host_pid(process.pidfd.as_fd()).unwrap_or(0);
     Running {
         pid,
@@ -133,6 +134,9 @@ fn running(process: &Process) -> Running {
         start_time: identity::start_time(&pid.to_string()).unwrap_or(0),
         shim_pid: identity::own_pid().unwrap_or(0),
         shim_start_time: identity::start_time("self").unwrap_or(0),
+        init_pid: init
+            .and_then(|init| identity::host_pid(init).ok())
+            .unwrap_or(0),
         started_at: now(),
     }
 }

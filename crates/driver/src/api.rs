@@ -2,11 +2,12 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use sandbox::Enforcement;
 
+use crate::denials::{Watch, Watched};
 use crate::handle::Handle;
 use crate::options::Mismatch;
 use crate::processes::Processes;
@@ -35,6 +36,8 @@ pub(crate) struct Configured {
     pub(crate) hidden: Vec<PathBuf>,
     /// `HOME`, `USER` and `TMPDIR` of this process.
     pub(crate) inherited: BTreeMap<String, String>,
+    /// Who reads what is denied.
+    pub(crate) watch: OnceLock<Arc<Watch>>,
 }
 
 /// The operator's configuration of one of the two.
@@ -131,6 +134,8 @@ pub struct Task {
     pub(crate) sample: Mutex<Sample>,
     /// The same of each process.
     pub(crate) processes: Mutex<Processes>,
+    /// Who reads what it is denied.
+    pub(crate) watched: Option<Watched>,
 }
 
 /// The end of a task in Nomad's form.

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sandbox::Spec;
 
@@ -11,6 +11,7 @@ use crate::api::{
     StartError,
 };
 use crate::capabilities::Supported;
+use crate::denials::Watch;
 use crate::lower::Given;
 use crate::options::{self, Opt, Values, tables};
 use crate::resolver::Resolver;
@@ -72,7 +73,13 @@ impl Driver {
             place,
             hidden,
             inherited: inherited(),
+            watch: OnceLock::new(),
         })))
+    }
+
+    /// Has what tasks started from now on are denied read, so that [`crate::Task::denials`] can tell it. The first call counts.
+    pub fn watch(&self, watch: &Arc<Watch>) {
+        let _ = self.0.watch.set(Arc::clone(watch));
     }
 
     /// Which of the two.

@@ -14,6 +14,7 @@
 mod allowed;
 mod api;
 mod capabilities;
+pub mod denials;
 mod device_rules;
 mod devices;
 mod driver;

@@ -11,7 +11,8 @@ use rustix::io::Errno;
 use sandbox::Spec;
 use shim::{Found, Launch, Lifetime, SpawnError};
 
-use crate::api::{Driver, Kind, StartError, Task};
+use crate::api::{Driver, Kind, Operator, StartError, Task};
+use crate::denials::Watched;
 use crate::handle::{Handle, Started};
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
@@ -42,7 +43,7 @@ impl Driver {
     }
 
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
-        let spec = self.lower(task)?;
+        let spec = self.logged(self.lower(task)?);
         self.check_host(task, &spec)?;
         let devices = device_rules::rules(self.kind(), task, &spec)?;
         let state = self.claim_state(task)?;
@@ -96,8 +97,25 @@ impl Driver {
         let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(spawned.shim);
         Ok(Task {
             input: Mutex::new(spawned.near),
+            watched: self.watched(task, spawned.running.init_pid),
             ..Task::new(Handle::new(started, &spawned.running), lifeline)
         })
+    }
+
+    /// Denials are recorded only where somebody reads: whoever is denied much fills the log of whoever else does.
+    fn logged(&self, mut spec: Spec) -> Spec {
+        if let Some(landlock) = &mut spec.landlock {
+            landlock.logged = self.0.watch.get().is_some();
+        }
+        spec
+    }
+
+    fn watched(&self, task: &TaskConfig, init_pid: i32) -> Option<Watched> {
+        let Operator::Exec2(operator) = &self.0.operator else {
+            return None;
+        };
+        let means = exec2::means(task, operator)?;
+        Some(Watched::new(self.0.watch.get()?, init_pid, means))
     }
 
     /// What can only be told on the host itself.
@@ -159,6 +177,7 @@ impl Task {
             ended: Mutex::new(None),
             sample: Mutex::new(sample),
             processes: Mutex::default(),
+            watched: None,
         }
     }
 }

@@ -11,6 +11,7 @@ use sandbox::{Enforced, Feature};
 use shim::{Found, Shim};
 
 use crate::api::{Compute, Error, ExitResult, State, Status, Task, TaskStats};
+use crate::denials::{Denials, Watched};
 use crate::handle::{Handle, Process};
 use crate::stats::{self, Sample};
 use crate::{result, signals};
@@ -161,6 +162,11 @@ impl Task {
             lacking: self.lacking(),
             landlock: self.handle.landlock.clone(),
         })
+    }
+
+    /// What its sandbox has denied it up to now. `None`: nobody reads ([`crate::Driver::watch`]).
+    pub fn denials(&self) -> Option<Denials> {
+        self.watched.as_ref().map(Watched::denials)
     }
 
     fn attributes(&self) -> BTreeMap<String, String> {

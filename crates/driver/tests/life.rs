@@ -4,6 +4,8 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
 
+#[path = "life/denials.rs"]
+mod denials;
 #[path = "life/input.rs"]
 mod input;
 #[path = "life/keyring.rs"]

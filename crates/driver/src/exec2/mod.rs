@@ -16,3 +16,15 @@ pub mod unveil;
 pub use config::Config;
 pub(crate) use lower::lower;
 pub use operator::Operator;
+
+use crate::denials::Means;
+use crate::task_config::TaskConfig;
+
+/// What a task's author can do about what it was denied.
+pub(crate) fn means(task: &TaskConfig, operator: &Operator) -> Option<Means> {
+    Some(Means {
+        home: layout::Layout::of(task).ok()?.inside,
+        unveil_by_task: operator.unveil_by_task,
+        ports_by_task: operator.network_rules.is_none(),
+    })
+}

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cgroup::CpuSet;
 use driver::Compute;
-use jobspec::{Config, Group, Job, JobType, Resources, Restart, RestartMode, Scope, Spanned, Task};
+use jobspec::{
+    Config, Group, Job, JobType, Logs, Resources, Restart, RestartMode, Scope, Spanned, Task,
+};
 
 use crate::allocation::Allocation;
 
@@ -26,6 +28,9 @@ pub(crate) fn job() -> Job {
             span: 0..1,
             constraints: vec![],
             network: None,
+            count: 1,
+            shutdown_delay: Duration::ZERO,
+            max_run_duration: None,
             volumes: vec![],
             tasks: vec![task()],
         }],
@@ -57,6 +62,10 @@ pub(crate) fn task() -> Task {
         restart: restart(),
         kill_signal: None,
         kill_timeout: Duration::from_secs(5),
+        shutdown_delay: Duration::ZERO,
+        leader: false,
+        lifecycle: None,
+        logs: Logs::default(),
     }
 }
 

@@ -70,6 +70,9 @@ codes! {
     INVALID_PORT = "E1324" "Invalid port";
     NEEDS_A_CLUSTER = "E1325" "Needs a cluster";
     INVALID_WORD = "E1326" "Invalid value";
+    INVALID_LIFECYCLE = "E1330" "Invalid lifecycle";
+    INVALID_LOGS = "E1331" "Invalid logs";
+    INVALID_MAX_RUN_DURATION = "E1332" "Invalid max_run_duration";
 
     WITHOUT_EFFECT = "W1401" "Without effect here";
     DIFFERENT_HERE = "W1402" "Different here";

@@ -100,8 +100,10 @@ pub(crate) const GROUP: Schema = Schema {
     arguments: &[
         "count",
         "max_client_disconnect",
+        "max_run_duration",
         "meta",
         "prevent_reschedule_on_lost",
+        "shutdown_delay",
         "stop_after_client_disconnect",
     ],
     blocks: &[
@@ -135,10 +137,14 @@ pub(crate) const TASK: Schema = Schema {
         "kill_signal",
         "kill_timeout",
         "kind",
+        "leader",
+        "shutdown_delay",
     ],
     blocks: &[
         one("config"),
         one("env"),
+        one("lifecycle"),
+        one("logs"),
         one("meta"),
         one("resources"),
         one("restart"),
@@ -153,13 +159,11 @@ pub(crate) const TASK: Schema = Schema {
         one("schedule"),
         one("vault"),
     ],
-    later_arguments: &["leader", "shutdown_delay"],
+    later_arguments: &[],
     later_blocks: &[
         "artifact",
         "dispatch_payload",
         "dynamic",
-        "lifecycle",
-        "logs",
         "secret",
         "service",
         "template",
@@ -177,6 +181,21 @@ pub(crate) const RESTART: Schema = Schema {
     arguments: &["attempts", "delay", "interval", "mode"],
     blocks: &[],
     later_arguments: &["render_templates"],
+    later_blocks: &["dynamic"],
+};
+
+pub(crate) const LIFECYCLE: Schema = Schema {
+    arguments: &["hook", "sidecar"],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &["dynamic"],
+};
+
+pub(crate) const LOGS: Schema = Schema {
+    arguments: &["disabled", "max_file_size", "max_files"],
+    blocks: &[],
+    // Of former versions of Nomad's specification.
+    later_arguments: &["enabled"],
     later_blocks: &["dynamic"],
 };
 

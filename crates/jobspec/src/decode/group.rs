@@ -1,11 +1,12 @@
 //! `group`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use hcl_edit::structure::Block;
 
 use super::restart::Policy;
-use super::{constraint, decoration, maps, name, network, only_one, task, volume};
+use super::{constraint, decoration, lifecycle, maps, name, network, task, unique_names, volume};
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::fields::{Fields, header, title};
@@ -19,6 +20,9 @@ pub(crate) struct Inherited {
     pub(crate) meta: BTreeMap<String, String>,
 }
 
+/// A slip of the finger is no reason to start a million tasks.
+const MAX_COUNT: u32 = 1000;
+
 /// Reads a group.
 pub(crate) fn group(
     block: &Block,
@@ -27,7 +31,9 @@ pub(crate) fn group(
 ) -> Result<Group, Reported> {
     let name = name(block, report);
     let fields = Fields::of(&block.body, header(block), &GROUP, report);
-    let count = count(&fields, report);
+    let count = count(&fields, job.kind, report);
+    let shutdown_delay = fields.duration("shutdown_delay", report);
+    let max_run_duration = max_run_duration(&fields, job.kind, report);
     let restart = Policy::of(
         fields.block("restart"),
         &Policy::default(),
@@ -50,15 +56,19 @@ pub(crate) fn group(
         &restart.clone().unwrap_or_default(),
         report,
     );
-    count.and(restart.map(drop)).and(meta.map(drop))?;
+    restart.map(drop).and(meta.map(drop))?;
     decorated?;
-    let (volumes, tasks) = (volumes?, tasks?);
+    let (name, volumes, tasks) = (name?.value, volumes?, tasks?);
     volume::defined(&volumes, &tasks, report)?;
+    lifecycle::check_group(&name, &header(block), &tasks, report)?;
     Ok(Group {
-        name: name?.value,
+        name,
         span: header(block),
         constraints: constraints?,
         network: network?,
+        count: count?,
+        shutdown_delay: shutdown_delay?.map_or(Duration::ZERO, |delay| delay.value),
+        max_run_duration: max_run_duration?,
         volumes,
         tasks,
     })
@@ -73,11 +83,15 @@ pub(crate) fn of_task(
     let read = |report: &mut Report<'_>| task::task(block, job, &Policy::default(), report);
     let task = report.inside(title(block), read)?;
     volume::defined(&[], std::slice::from_ref(&task), report)?;
+    lifecycle::check_group(&task.name, &task.span, std::slice::from_ref(&task), report)?;
     Ok(Group {
         name: task.name.clone(),
         span: task.span.clone(),
         constraints: Vec::new(),
         network: None,
+        count: 1,
+        shutdown_delay: Duration::ZERO,
+        max_run_duration: None,
         volumes: Vec::new(),
         tasks: vec![task],
     })
@@ -95,17 +109,37 @@ fn decorated(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reporte
     arguments.into_iter().fold(blocks, Result::and)
 }
 
-fn count(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reported> {
-    match fields.integer("count", report)? {
-        Some(count) if count.value < 0 => {
-            Err(report.error_at(OUT_OF_RANGE, &count, "\"count\" must not be negative."))
+fn count(fields: &Fields<'_>, kind: JobType, report: &mut Report<'_>) -> Result<u32, Reported> {
+    let Some(count) = fields.integer("count", report)? else {
+        return Ok(1);
+    };
+    let problem = match u32::try_from(count.value) {
+        _ if count.value < 0 => "\"count\" must not be negative.".to_owned(),
+        Ok(2..) if matches!(kind, JobType::System | JobType::Sysbatch) => {
+            "The count of a group cannot exceed 1 with type system or sysbatch.".to_owned()
         }
-        Some(count) if count.value != 1 => {
-            let detail = "A count other than 1 is not supported yet.";
-            Err(report.error_at(NOT_SUPPORTED_YET, &count, detail))
-        }
-        _ => Ok(()),
-    }
+        Ok(number) if number <= MAX_COUNT => return Ok(number),
+        _ => format!("\"count\" may be {MAX_COUNT} at most on one machine."),
+    };
+    Err(report.error_at(OUT_OF_RANGE, &count, problem))
+}
+
+fn max_run_duration(
+    fields: &Fields<'_>,
+    kind: JobType,
+    report: &mut Report<'_>,
+) -> Result<Option<Duration>, Reported> {
+    let Some(given) = fields.duration("max_run_duration", report)? else {
+        return Ok(None);
+    };
+    let problem = if !matches!(kind, JobType::Batch | JobType::Sysbatch) {
+        "Only jobs of type batch and sysbatch may have a max_run_duration."
+    } else if given.value.is_zero() {
+        "\"max_run_duration\" must be greater than zero."
+    } else {
+        return Ok(Some(given.value));
+    };
+    Err(report.error_at(INVALID_MAX_RUN_DURATION, &given, problem))
 }
 
 fn tasks(
@@ -123,7 +157,7 @@ fn tasks(
             Diagnostic::new(MISSING_BLOCK, header(group), detail).summary("Missing task block");
         return Err(report.add(missing));
     }
-    only_one(&blocks, "task", report);
+    unique_names(&blocks, "task", report);
     let tasks: Vec<_> = blocks
         .into_iter()
         .map(|block| {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hcl_edit::structure::{Block, Body};
 
 use super::group::{self, Inherited};
-use super::{constraint, decoration, maps, name, only_one};
+use super::{constraint, decoration, maps, name, unique_names};
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::eval::span;
@@ -157,7 +157,7 @@ fn groups(
             Diagnostic::new(MISSING_BLOCK, header(job), detail).summary("Missing group block");
         return Err(report.add(missing));
     }
-    only_one(&blocks, "group", report);
+    unique_names(&blocks, "group", report);
     let groups: Vec<_> = blocks
         .into_iter()
         .map(|block| match block.ident.as_str() {

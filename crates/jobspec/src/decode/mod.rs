@@ -5,6 +5,8 @@ mod constraint;
 mod decoration;
 mod group;
 mod job;
+mod lifecycle;
+mod logs;
 pub(crate) mod maps;
 mod network;
 mod references;
@@ -70,10 +72,10 @@ fn extraneous(kind: &str, place: Span, detail: String, report: &mut Report<'_>) 
     report.add(Diagnostic::new(EXTRANEOUS_LABEL, place, detail).summary(summary));
 }
 
-/// Reports the blocks behind the first of their kind: as duplicates by name, else as something for later.
-fn only_one(blocks: &[&Block], what: &str, report: &mut Report<'_>) {
+/// Reports the blocks that have the name of one before them.
+fn unique_names(blocks: &[&Block], what: &str, report: &mut Report<'_>) {
     let mut names: BTreeMap<&str, Span> = BTreeMap::new();
-    for (index, block) in blocks.iter().enumerate() {
+    for block in blocks {
         let place = header(block);
         let Some(label) = block.labels.first() else {
             continue;
@@ -84,10 +86,6 @@ fn only_one(blocks: &[&Block], what: &str, report: &mut Report<'_>) {
             let detail = format!("The {what} \"{name}\" was already defined at {before}.");
             report.error(DUPLICATE_NAME, place, detail);
         } else {
-            if index > 0 {
-                let detail = format!("More than one {what} is not supported yet.");
-                report.error(NOT_SUPPORTED_YET, place.clone(), detail);
-            }
             names.insert(name, place);
         }
     }

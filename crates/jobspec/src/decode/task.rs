@@ -6,7 +6,9 @@ use hcl_edit::structure::Block;
 
 use super::group::Inherited;
 use super::restart::Policy;
-use super::{config, constraint, decoration, maps, name, references, resources, volume};
+use super::{
+    config, constraint, decoration, lifecycle, logs, maps, name, references, resources, volume,
+};
 use crate::codes::*;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
@@ -40,6 +42,10 @@ pub(crate) fn task(
     let restart = Policy::of(fields.block("restart"), restart, group.kind, report);
     let kill_signal = fields.text("kill_signal", report);
     let kill_timeout = fields.duration("kill_timeout", report);
+    let shutdown_delay = fields.duration("shutdown_delay", report);
+    let leader = fields.flag("leader", report);
+    let lifecycle = lifecycle::lifecycle(fields.block("lifecycle"), report);
+    let logs = logs::logs(fields.block("logs"), report);
     decorated?;
     Ok(Task {
         name: name?,
@@ -56,6 +62,10 @@ pub(crate) fn task(
         restart: restart?.complete(group.kind),
         kill_signal: given(kill_signal?),
         kill_timeout: kill_timeout?.map_or(DEFAULT_KILL_TIMEOUT, |timeout| timeout.value),
+        shutdown_delay: shutdown_delay?.map_or(Duration::ZERO, |delay| delay.value),
+        leader: leader?.is_some_and(|leader| leader.value),
+        lifecycle: lifecycle?,
+        logs: logs?,
     })
 }
 

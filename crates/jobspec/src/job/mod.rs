@@ -1,5 +1,8 @@
 //! The author's intentions, with positions in the file.
 
+mod lifecycle;
+mod logs;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::time::Duration;
@@ -8,6 +11,8 @@ use serde::Serialize;
 
 pub use crate::constraint::Constraint;
 use crate::diagnostic::Diagnostic;
+pub use lifecycle::{Hook, Lifecycle};
+pub use logs::Logs;
 pub use network::*;
 
 mod network;
@@ -83,11 +88,24 @@ pub struct Group {
     /// `network`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// `count`: how many allocations there are of it, default 1.
+    #[serde(skip_serializing_if = "is_one")]
+    pub count: u32,
+    /// `shutdown_delay`: how long its tasks go on when it is stopped, default none.
+    #[serde(skip_serializing_if = "Duration::is_zero")]
+    pub shutdown_delay: Duration,
+    /// `max_run_duration`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_run_duration: Option<Duration>,
     /// In the order of the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volumes: Vec<Volume>,
     /// In the order of the file.
     pub tasks: Vec<Task>,
+}
+
+fn is_one(count: &u32) -> bool {
+    *count == 1
 }
 
 /// A `volume` that a group asks for, of type `host`.
@@ -135,6 +153,18 @@ pub struct Task {
     pub kill_signal: Option<Spanned<String>>,
     /// `kill_timeout`, default 5 s.
     pub kill_timeout: Duration,
+    /// `shutdown_delay`: how long it goes on before it is sent its signal, default none.
+    #[serde(skip_serializing_if = "Duration::is_zero")]
+    pub shutdown_delay: Duration,
+    /// `leader`: its end is the end of its group.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leader: bool,
+    /// `lifecycle`; none: a main task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle: Option<Lifecycle>,
+    /// `logs`.
+    #[serde(skip_serializing_if = "Logs::is_default")]
+    pub logs: Logs,
 }
 
 /// A `volume_mount`: where a task sees a volume of its group.

@@ -2,17 +2,11 @@ job "a" {
   group "b" {
     task "c" {
       driver = "exec"
-      leader = 1
-      shutdown_delay = 1
       artifact {
       }
       dispatch_payload {
       }
       dynamic {
-      }
-      lifecycle {
-      }
-      logs {
       }
       secret {
       }

@@ -1,8 +1,0 @@
-job "a" {
-  group "b" {
-    count = 3
-    task "c" {
-      driver = "exec"
-    }
-  }
-}

@@ -1,7 +1,7 @@
 //! Nomad's client as the plugin meets it: a job in the messages of go-plugin's wire.
 use std::collections::BTreeMap;
 
-use client::Allocation;
+use client::Allotment;
 use driver::options::{self, Opt, Value, Values};
 use driver::{Driver, TaskConfig};
 use jobspec::Scope;
@@ -37,7 +37,7 @@ pub(crate) fn message(
     env: &BTreeMap<String, String>,
 ) -> wire::TaskConfig {
     let (job, task) = (&file.job, file.task());
-    let allocation = site.allocation(file);
+    let (allocation, allotment) = (site.allocation(), site.allotment(file));
     let scope = Scope {
         env: env.clone(),
         ..allocation.node.clone()
@@ -50,13 +50,13 @@ pub(crate) fn message(
         msgpack_driver_config: msgpack(file.kind.task_options(), &config),
         env: env.clone(),
         device_env: BTreeMap::new(),
-        resources: Some(resources(file, &allocation)),
+        resources: Some(resources(file, &allotment)),
         mounts: mounts(file),
         devices: Vec::new(),
         user: file.user(),
         alloc_dir: path(&allocation.alloc_dir),
-        stdout_path: path(&allocation.stdout),
-        stderr_path: path(&allocation.stderr),
+        stdout_path: path(&allotment.stdout),
+        stderr_path: path(&allotment.stderr),
         task_group_name: file.group().name.clone(),
         job_name: job.name.clone(),
         alloc_id: allocation.id.clone(),
@@ -91,7 +91,7 @@ fn mounts(file: &JobFile) -> Vec<wire::Mount> {
     mounts.collect()
 }
 
-fn resources(file: &JobFile, allocation: &Allocation) -> wire::Resources {
+fn resources(file: &JobFile, allotment: &Allotment) -> wire::Resources {
     let asked = &file.task().resources;
     let cpu = i64::try_from(asked.cpu).unwrap();
     let memory_mb = i64::try_from(asked.memory).unwrap();
@@ -108,15 +108,15 @@ fn resources(file: &JobFile, allocation: &Allocation) -> wire::Resources {
             cpu_shares: cpu,
             memory_limit_bytes: memory_mb.max(asked.memory_max) * 1024 * 1024,
             percent_ticks: asked.cpu as f64 / Site::COMPUTE.total_mhz as f64,
-            cpuset_cgroup: path_of(allocation),
+            cpuset_cgroup: path_of(allotment),
             ..wire::LinuxResources::default()
         }),
         ports: Vec::new(),
     }
 }
 
-fn path_of(allocation: &Allocation) -> String {
-    allocation.cpuset_cgroup.to_str().unwrap().to_owned()
+fn path_of(allotment: &Allotment) -> String {
+    allotment.cpuset_cgroup.to_str().unwrap().to_owned()
 }
 
 /// As hcldec and cty send it: every option of the schema, of its type, nil where nothing was said and there is no default.

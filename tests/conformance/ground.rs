@@ -104,7 +104,7 @@ impl Ground {
     }
 
     fn make(&self, file: &JobFile, driver: &Driver, task: &TaskConfig) {
-        let allocation = self.site.allocation(file);
+        let (allocation, allotment) = (self.site.allocation(), self.site.allotment(file));
         let own = allocation.alloc_dir.join(&task.name);
         for directory in ["local", "tmp", "secrets"] {
             open_to_all(&own.join(directory));
@@ -113,7 +113,7 @@ impl Ground {
             open_to_all(&allocation.alloc_dir.join("alloc").join(directory));
         }
         open_to_all(&allocation.alloc_dir.join("alloc"));
-        fs::create_dir_all(&allocation.mounts_dir).unwrap();
+        fs::create_dir_all(&allotment.mounts_dir).unwrap();
         fs::create_dir_all(&allocation.run_dir).unwrap();
         if driver.kind() == Kind::Exec2 {
             let user = driver.user(task).unwrap();

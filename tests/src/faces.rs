@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use client::{Allocation, Keep, Restarting, Settings};
+use client::{Allocation, Allotment, Keep, Restarting, Settings};
 use driver::options::Values;
 use driver::{Compute, Driver, Kind, Place, TaskConfig};
 use jobspec::{Group, Job, Scope, Task};
@@ -101,26 +101,34 @@ pub struct Site {
 impl Site {
     /// The allocation as the client has it.
     #[must_use]
-    pub fn allocation(&self, file: &JobFile) -> Allocation {
-        let mounts = format!("{}-{}", self.alloc_id, file.task().name);
-        let run_dir = self.run_dir.join("run");
+    pub fn allocation(&self) -> Allocation {
         Allocation {
             id: self.alloc_id.clone(),
+            index: 0,
             alloc_dir: self.data_dir.join("alloc").join(&self.alloc_id),
-            mounts_dir: self.data_dir.join("alloc_mounts").join(mounts),
             parent_cgroup: "encamp.slice".to_owned(),
-            cpuset_cgroup: self.cgroup.clone(),
-            stdout: run_dir.join("stdout.fifo"),
-            stderr: run_dir.join("stderr.fifo"),
             host_env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
             node_name: "node".to_owned(),
             node: Site::node(),
             datacenter: None,
             region: None,
             compute: Site::COMPUTE,
+            run_dir: self.run_dir.join("run"),
+        }
+    }
+
+    /// What the task gets of it.
+    #[must_use]
+    pub fn allotment(&self, file: &JobFile) -> Allotment {
+        let mounts = format!("{}-{}", self.alloc_id, file.task().name);
+        let run_dir = self.run_dir.join("run");
+        Allotment {
+            mounts_dir: self.data_dir.join("alloc_mounts").join(mounts),
+            cpuset_cgroup: self.cgroup.clone(),
+            stdout: run_dir.join("stdout.fifo"),
+            stderr: run_dir.join("stderr.fifo"),
             volumes: client::volumes(file.group(), file.task(), &node()).unwrap(),
-            cores: Default::default(),
-            run_dir,
+            ..Allotment::default()
         }
     }
 
@@ -194,12 +202,13 @@ pub fn node() -> client::Node {
 pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
     let operator = client::operator_config(file.kind, &node());
     let driver = site.driver(file.kind, &operator, Lifetime::Foreground);
-    let task = site.allocation(file).task_config(
+    let task = site.allocation().task_config(
         client::Member {
             job: &file.job,
             group: file.group(),
             task: file.task(),
         },
+        &site.allotment(file),
         driver.features().fs_isolation,
         &file.user(),
     );

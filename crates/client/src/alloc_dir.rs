@@ -2,6 +2,7 @@
 //! Nomad leaves it open (its tasks' directories are 0777) and relies on its name being hard to guess, but
 //! `/proc/mounts` tells the name to everybody.
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use driver::FsIsolation;
 use rustix::fs::{Mode, OFlags};
@@ -90,33 +91,49 @@ fn make_base(path: &Path, mode: u32) -> std::io::Result<()> {
     }
 }
 
-/// Builds everything of one task's run below the data directory.
-pub(crate) fn build(
-    data: &DataDir,
-    alloc_id: &str,
-    boot_id: &str,
-    task: &str,
-    layout: Layout,
-) -> Result<(), HostError> {
+/// The directories of one allocation, open since before any task could write to them.
+#[derive(Debug)]
+pub(crate) struct AllocDir {
+    id: String,
+    top: Dir,
+    /// Where log files go.
+    pub(crate) logs: Arc<Dir>,
+}
+
+/// Builds what the tasks of an allocation share, below the data directory.
+pub(crate) fn build(data: &DataDir, alloc_id: &str, boot_id: &str) -> Result<AllocDir, HostError> {
     let nobody = users_file::nobody();
     let top = data.alloc.make(alloc_id, 0o700, ROOT)?;
     top.file(MARK, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
     top.replace(MARK, boot_id)?;
     let shared = top.make("alloc", 0o777, nobody)?;
-    for name in ["logs", "tmp", "data"] {
+    let logs = shared.make("logs", 0o777, nobody)?;
+    for name in ["tmp", "data"] {
         shared.make(name, 0o777, nobody)?;
     }
-    let (mode, owner) = layout.owned(nobody);
-    let own = top.make(task, mode, owner)?;
-    own.make("local", 0o777, nobody)?;
-    own.make("tmp", 0o1777, nobody)?;
-    in_memory(&own, "secrets", mode, owner)?;
-    in_memory(&own, "private", 0o700, ROOT)?;
-    if let Layout::Private(owner) = layout {
-        data.mounts
-            .make(&mounts_name(alloc_id, task), 0o710, owner)?;
+    Ok(AllocDir {
+        id: alloc_id.to_owned(),
+        top,
+        logs: Arc::new(logs),
+    })
+}
+
+impl AllocDir {
+    /// Builds what is one task's own.
+    pub(crate) fn task(&self, data: &DataDir, task: &str, layout: Layout) -> Result<(), HostError> {
+        let nobody = users_file::nobody();
+        let (mode, owner) = layout.owned(nobody);
+        let own = self.top.make(task, mode, owner)?;
+        own.make("local", 0o777, nobody)?;
+        own.make("tmp", 0o1777, nobody)?;
+        in_memory(&own, "secrets", mode, owner)?;
+        in_memory(&own, "private", 0o700, ROOT)?;
+        if let Layout::Private(owner) = layout {
+            data.mounts
+                .make(&mounts_name(&self.id, task), 0o710, owner)?;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 fn in_memory(parent: &Dir, name: &str, mode: u32, owner: Owner) -> Result<(), HostError> {
@@ -166,7 +183,8 @@ mod tests {
     fn built(layout: Layout) -> (Scratch, Vec<String>) {
         let scratch = Scratch::new();
         let data = DataDir::ensure(&scratch.path().join("data")).unwrap();
-        build(&data, "id", "boot", "t", layout).unwrap();
+        let shared = build(&data, "id", "boot").unwrap();
+        shared.task(&data, "t", layout).unwrap();
         let listing = listing(&data.path);
         (scratch, listing)
     }

@@ -1,4 +1,4 @@
-//! One run of a group: its id and every path, settled before anything is made.
+//! One run of a group: its id and every path, settled before anything is made; and what each of its tasks gets of it.
 //!
 //! ```text
 //! <data dir>/                 0711
@@ -10,7 +10,7 @@
 //!     <alloc id>-<task>/             M: empty; where an unveil task sees T
 //!   users/                    0700   claims of uids
 //!   cores/                    0700   claims of cores
-//! <run dir>/<short id>/       0700   lock, journal, fifos, the driver's state
+//! <run dir>/<short id>/       0700   lock, journal, what became of its tasks, fifos, the driver's state
 //! ```
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -38,20 +38,14 @@ pub struct Member<'a> {
 pub struct Allocation {
     /// A UUID.
     pub id: String,
+    /// Which of its group's allocations it is, from 0.
+    pub index: u32,
     /// A.
     pub alloc_dir: PathBuf,
-    /// M.
-    pub mounts_dir: PathBuf,
     /// This run's own directory below the run directory.
     pub run_dir: PathBuf,
     /// What `NOMAD_PARENT_CGROUP` says.
     pub parent_cgroup: String,
-    /// What goes into `resources.cpuset_cgroup`.
-    pub cpuset_cgroup: PathBuf,
-    /// A FIFO.
-    pub stdout: PathBuf,
-    /// A FIFO.
-    pub stderr: PathBuf,
     /// What the task gets of the caller's environment.
     pub host_env: BTreeMap<String, String>,
     /// This host's name.
@@ -64,35 +58,43 @@ pub struct Allocation {
     pub region: Option<String>,
     /// The node's compute.
     pub compute: Compute,
-    /// The task's volumes.
+}
+
+/// What one task of an allocation gets.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Allotment {
+    /// M.
+    pub mounts_dir: PathBuf,
+    /// What goes into `resources.cpuset_cgroup`.
+    pub cpuset_cgroup: PathBuf,
+    /// A FIFO.
+    pub stdout: PathBuf,
+    /// A FIFO.
+    pub stderr: PathBuf,
+    /// Its volumes.
     pub volumes: Vec<Mount>,
-    /// The task's own cores.
+    /// Its own cores.
     pub cores: CpuSet,
+    /// What hooks have found for its environment, over everything else.
+    pub env: BTreeMap<String, String>,
 }
 
 impl Allocation {
-    /// Settles the names of a new run. The cgroup is not known yet.
+    /// Settles the names of a new run.
     pub(crate) fn plan(
         id: String,
-        task: &str,
+        index: u32,
         settings: &Settings,
         compute: Compute,
     ) -> Allocation {
         let run_dir = settings.run_dir.join(ids::short(&id));
         Allocation {
             alloc_dir: settings.data_dir.join(ALLOC).join(&id),
-            mounts_dir: settings
-                .data_dir
-                .join(ALLOC_MOUNTS)
-                .join(mounts_name(&id, task)),
             parent_cgroup: settings
                 .node
                 .cgroup_parent
                 .clone()
                 .unwrap_or_else(|| parent_cgroup().to_owned()),
-            cpuset_cgroup: PathBuf::new(),
-            stdout: run_dir.join(STDOUT),
-            stderr: run_dir.join(STDERR),
             host_env: host_env(settings),
             node_name: settings
                 .node
@@ -102,12 +104,27 @@ impl Allocation {
             node: attributes::attributes(settings, compute),
             datacenter: configured(&settings.node.datacenter, &Node::default().datacenter),
             region: configured(&settings.node.region, &Node::default().region),
-            volumes: Vec::new(),
-            cores: CpuSet::default(),
             compute,
             run_dir,
+            index,
             id,
         }
+    }
+
+    /// Settles the names of what a task gets. The cgroup is not known yet.
+    pub(crate) fn allot(&self, task: &str, settings: &Settings) -> Allotment {
+        let mounts = settings.data_dir.join(ALLOC_MOUNTS);
+        Allotment {
+            mounts_dir: mounts.join(mounts_name(&self.id, task)),
+            stdout: self.run_dir.join(fifo_name(task, STDOUT)),
+            stderr: self.run_dir.join(fifo_name(task, STDERR)),
+            ..Allotment::default()
+        }
+    }
+
+    /// `job.group[0]`.
+    pub(crate) fn name(&self, job: &Job, group: &Group) -> String {
+        format!("{}.{}[{}]", job.id, group.name, self.index)
     }
 
     /// `<alloc>.<task>`, the name of a task's cgroup.
@@ -116,12 +133,17 @@ impl Allocation {
     }
 
     /// Where a task finds its directories.
-    fn directories(&self, task: &str, isolation: FsIsolation) -> Directories {
+    fn directories(
+        &self,
+        task: &str,
+        allotment: &Allotment,
+        isolation: FsIsolation,
+    ) -> Directories {
         match isolation {
             FsIsolation::Chroot | FsIsolation::Image => {
                 Directories::at("/alloc", "/local", "/secrets")
             }
-            FsIsolation::Unveil => Directories::below(&self.mounts_dir, &self.mounts_dir),
+            FsIsolation::Unveil => Directories::below(&allotment.mounts_dir, &allotment.mounts_dir),
             FsIsolation::None => Directories::below(&self.alloc_dir, &self.alloc_dir.join(task)),
         }
     }
@@ -134,13 +156,13 @@ impl Allocation {
     pub fn task_config(
         &self,
         member: Member<'_>,
+        allotment: &Allotment,
         isolation: FsIsolation,
         user: &str,
     ) -> Result<TaskConfig, Vec<Diagnostic>> {
         let Member { job, group, task } = member;
-        let directories = self.directories(&task.name, isolation);
         let scope = Scope {
-            env: environment::of_task(job, group, task, self, &directories),
+            env: self.environment(member, allotment, isolation),
             ..self.node.clone()
         };
         Ok(TaskConfig {
@@ -153,14 +175,27 @@ impl Allocation {
             alloc_id: self.id.clone(),
             driver_config: config::values(task, &scope)?,
             env: scope.env,
-            resources: self.resources(task),
-            mounts: self.volumes.clone(),
+            resources: self.resources(task, allotment),
+            mounts: allotment.volumes.clone(),
             user: user.to_owned(),
             alloc_dir: self.alloc_dir.clone(),
-            stdout_path: self.stdout.clone(),
-            stderr_path: self.stderr.clone(),
+            stdout_path: allotment.stdout.clone(),
+            stderr_path: allotment.stderr.clone(),
             ..TaskConfig::default()
         })
+    }
+
+    /// The whole environment of one task of this run.
+    pub(crate) fn environment(
+        &self,
+        member: Member<'_>,
+        allotment: &Allotment,
+        isolation: FsIsolation,
+    ) -> BTreeMap<String, String> {
+        let directories = self.directories(&member.task.name, allotment, isolation);
+        let mut env = environment::of_task(member, self, allotment, &directories);
+        env.extend(allotment.env.clone());
+        env
     }
 
     /// What the task asks for: MHz, or those of whole cores.
@@ -171,7 +206,7 @@ impl Allocation {
         }
     }
 
-    fn resources(&self, task: &Task) -> Resources {
+    fn resources(&self, task: &Task, allotment: &Allotment) -> Resources {
         let asked = &task.resources;
         let memory_mb = i64::try_from(asked.memory).unwrap_or(i64::MAX);
         let mhz = self.mhz(task);
@@ -179,8 +214,8 @@ impl Allocation {
             cpu_shares: i64::try_from(mhz).unwrap_or(i64::MAX),
             memory_mb,
             memory_max_mb: asked.memory_max,
-            cpuset_cpus: cores::list(&self.cores),
-            cpuset_cgroup: self.cpuset_cgroup.to_string_lossy().into_owned(),
+            cpuset_cpus: cores::list(&allotment.cores),
+            cpuset_cgroup: allotment.cpuset_cgroup.to_string_lossy().into_owned(),
             memory_limit_bytes: memory_mb.max(asked.memory_max).saturating_mul(1 << 20),
             percent_ticks: mhz as f64 / self.compute.total_mhz.max(1) as f64,
             ..Resources::default()
@@ -194,9 +229,14 @@ pub(crate) const ALLOC_MOUNTS: &str = "alloc_mounts";
 pub(crate) const USERS: &str = "users";
 pub(crate) const CORES: &str = "cores";
 /// Below a run's own directory.
-pub(crate) const STDOUT: &str = "stdout.fifo";
-pub(crate) const STDERR: &str = "stderr.fifo";
+pub(crate) const STDOUT: &str = "stdout";
+pub(crate) const STDERR: &str = "stderr";
 pub(crate) const STATE: &str = "state";
+
+/// `<task>.stdout.fifo`: no name of anything else there ends so.
+pub(crate) fn fifo_name(task: &str, stream: &str) -> String {
+    format!("{task}.{stream}.fifo")
+}
 
 pub(crate) fn mounts_name(alloc_id: &str, task: &str) -> String {
     format!("{alloc_id}-{task}")

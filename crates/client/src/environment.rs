@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use jobspec::{Group, Job, Task};
+use jobspec::Task;
 
-use crate::allocation::Allocation;
+use crate::allocation::{Allocation, Allotment, Member};
 use crate::interpolate::replace;
 use crate::{cores, ids, own_env};
 
@@ -65,16 +65,16 @@ pub(crate) fn of_caller(
 
 /// The whole environment that the driver is handed.
 pub(crate) fn of_task(
-    job: &Job,
-    group: &Group,
-    task: &Task,
+    member: Member<'_>,
     allocation: &Allocation,
+    allotment: &Allotment,
     directories: &Directories,
 ) -> BTreeMap<String, String> {
+    let task = member.task;
     let mut env = BTreeMap::new();
     env.extend(of_directories(directories));
-    env.extend(of_limits(task, allocation));
-    env.extend(of_names(job, group, task, allocation));
+    env.extend(of_limits(task, allocation, allotment));
+    env.extend(of_names(member, allocation));
     let known = |text: &str| replace(text, |name| value_of(name, &env, allocation));
     let meta: Vec<_> = of_meta(&task.meta)
         .map(|(name, value)| (known(&name), known(&value)))
@@ -119,11 +119,12 @@ fn of_directories(directories: &Directories) -> [(String, String); 3] {
 fn of_limits(
     task: &Task,
     allocation: &Allocation,
+    allotment: &Allotment,
 ) -> impl Iterator<Item = (String, String)> + use<> {
     let asked = &task.resources;
     let all = [
         ("NOMAD_CPU_LIMIT", allocation.mhz(task).to_string()),
-        ("NOMAD_CPU_CORES", cores::list(&allocation.cores)),
+        ("NOMAD_CPU_CORES", cores::list(&allotment.cores)),
         ("NOMAD_MEMORY_LIMIT", asked.memory.to_string()),
         ("NOMAD_MEMORY_MAX_LIMIT", asked.memory_max.to_string()),
     ];
@@ -133,19 +134,18 @@ fn of_limits(
 }
 
 fn of_names(
-    job: &Job,
-    group: &Group,
-    task: &Task,
+    member: Member<'_>,
     allocation: &Allocation,
 ) -> impl Iterator<Item = (String, String)> + use<> {
+    let Member { job, group, task } = member;
     let all = [
         ("NOMAD_ALLOC_ID", allocation.id.clone()),
         (
             "NOMAD_SHORT_ALLOC_ID",
             ids::short(&allocation.id).to_owned(),
         ),
-        ("NOMAD_ALLOC_NAME", format!("{}.{}[0]", job.id, group.name)),
-        ("NOMAD_ALLOC_INDEX", "0".to_owned()),
+        ("NOMAD_ALLOC_NAME", allocation.name(job, group)),
+        ("NOMAD_ALLOC_INDEX", allocation.index.to_string()),
         ("NOMAD_GROUP_NAME", group.name.clone()),
         ("NOMAD_TASK_NAME", task.name.clone()),
         ("NOMAD_JOB_ID", job.id.clone()),
@@ -203,6 +203,8 @@ fn clean(name: String) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jobspec::Job;
+
     use super::*;
     use crate::samples;
 
@@ -215,11 +217,15 @@ mod tests {
 
     fn environment(job: &Job, allocation: &Allocation) -> BTreeMap<String, String> {
         let group = &job.groups[0];
-        of_task(
+        let member = Member {
             job,
             group,
-            &group.tasks[0],
+            task: &group.tasks[0],
+        };
+        of_task(
+            member,
             allocation,
+            &Allotment::default(),
             &Directories::at("/alloc", "/local", "/secrets"),
         )
     }

@@ -104,6 +104,16 @@ pub enum Error {
     /// The driver's own configuration is wrong: ours, so a bug.
     #[error("cannot configure the driver")]
     Configure(#[from] driver::ConfigError),
+    /// Something that is done before the start failed.
+    #[error("{hook}: {source}")]
+    Hook {
+        /// The task.
+        subject: Subject,
+        /// What it was.
+        hook: &'static str,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The task was started and then lost sight of.
     #[error("lost track of the task")]
     Lost {
@@ -146,6 +156,7 @@ impl Error {
             | Error::MissingDriver { subject, .. }
             | Error::Placement { subject, .. }
             | Error::Start { subject, .. }
+            | Error::Hook { subject, .. }
             | Error::Lost { subject, .. } => Some(subject),
             _ => None,
         }

@@ -5,6 +5,8 @@ use driver::{ExitResult, StartError};
 pub const INVALID: u8 = 1;
 /// This machine cannot take the job: Nomad would find no node for it.
 pub const PLACEMENT: u8 = 2;
+/// It took longer than it was allowed.
+pub const TIMEOUT: u8 = 124;
 /// The host or encamp itself failed.
 pub const HOST: u8 = 125;
 /// The command was found and cannot be executed.

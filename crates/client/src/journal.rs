@@ -17,6 +17,7 @@ const DYING: Duration = Duration::from_secs(10);
 
 /// Everything outside a run's own directory. Names, not paths, where a directory of ours holds them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Journal {
     /// Cgroups and mounts of another boot are gone.
     pub(crate) boot_id: String,
@@ -26,32 +27,34 @@ pub(crate) struct Journal {
     /// The alloc directory stays, without its mounts.
     pub(crate) keep: bool,
     /// Below `<data dir>/alloc_mounts`.
-    pub(crate) mounts: Option<String>,
-    pub(crate) cgroup: Option<Paths>,
-    pub(crate) uid: Option<u32>,
+    pub(crate) mounts: Vec<String>,
+    /// One for each task.
+    pub(crate) cgroups: Vec<Paths>,
+    /// Those that were claimed.
+    pub(crate) uids: Vec<u32>,
 }
 
 impl Journal {
-    /// Undoes everything, the last first: processes, mounts, directories, the uid. What cannot be undone comes back,
+    /// Undoes everything, the last first: processes, mounts, directories, the uids. What cannot be undone comes back,
     /// and what rests on it is left alone: a tree with a live process or a mount in it is not removed.
     pub(crate) fn undo(&self) -> Result<(), Error> {
         self.end_processes()?;
         self.detach()?;
         self.remove_directories()?;
-        self.release_uid()
+        self.release_uids()
     }
 
     fn end_processes(&self) -> Result<(), Error> {
-        let Some(paths) = self
-            .cgroup
-            .as_ref()
-            .filter(|_| ids::boot_id().is_ok_and(|boot| boot == self.boot_id))
-        else {
+        let is_this_boot = ids::boot_id().is_ok_and(|boot| boot == self.boot_id);
+        if !is_this_boot {
             return Ok(());
-        };
-        let cgroup = Cgroup::at(paths);
-        cgroup.empty(DYING)?;
-        Ok(cgroup.remove()?)
+        }
+        for paths in &self.cgroups {
+            let cgroup = Cgroup::at(paths);
+            cgroup.empty(DYING)?;
+            cgroup.remove()?;
+        }
+        Ok(())
     }
 
     fn detach(&self) -> Result<(), Error> {
@@ -73,18 +76,23 @@ impl Journal {
     }
 
     fn trees(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        let mounts = self.mounts.as_deref().map(|name| (ALLOC_MOUNTS, name));
+        let mounts = self.mounts.iter();
         mounts
-            .into_iter()
+            .map(|name| (ALLOC_MOUNTS, name.as_str()))
             .chain(self.alloc.as_deref().map(|name| (ALLOC, name)))
     }
 
-    fn release_uid(&self) -> Result<(), Error> {
-        let Some(uid) = self.uid else { return Ok(()) };
-        match open_if_there(&self.data_dir.join(USERS))? {
-            Some(dir) => Ok(users::release(&dir, uid)?),
-            None => Ok(()),
+    fn release_uids(&self) -> Result<(), Error> {
+        if self.uids.is_empty() {
+            return Ok(());
         }
+        let Some(dir) = open_if_there(&self.data_dir.join(USERS))? else {
+            return Ok(());
+        };
+        for uid in &self.uids {
+            users::release(&dir, *uid)?;
+        }
+        Ok(())
     }
 }
 

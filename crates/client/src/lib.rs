@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod alloc_dir;
+mod alloc_run;
 mod allocation;
 mod attributes;
 mod compute;
@@ -31,7 +32,9 @@ mod interpolate;
 mod journal;
 mod message;
 mod mounts;
+mod naming;
 mod node;
+mod outcome;
 mod output;
 mod own_env;
 mod placement;
@@ -39,12 +42,14 @@ mod plan;
 mod restart;
 mod run;
 mod run_dir;
+mod runner;
 mod running;
 #[cfg(test)]
 mod samples;
 mod settings;
 mod signals;
-mod supervise;
+mod site;
+mod state;
 #[cfg(test)]
 mod testing;
 mod tree;
@@ -53,18 +58,20 @@ mod users;
 mod users_file;
 mod volumes;
 
-pub use allocation::{Allocation, Member};
+pub use allocation::{Allocation, Allotment, Member};
 pub use attributes::attributes;
 pub use compute::compute;
 pub use config::values;
 pub use configuration::{ConfigFile, Configuration, Misconfiguration, configure};
 pub use duration::spell;
 pub use error::{Error, HostError, Subject, Unavailable};
-pub use event::Event;
+pub use event::{Because, Event, Exit, Memory, TaskEvent, Tell, Whose};
 pub use feasible::warnings;
+pub use naming::Naming;
 pub use node::{HostVolume, Node};
-pub use output::Output;
+pub use output::{Output, Prefix};
 pub use plan::{Checked, check, operator_config};
 pub use run::run;
 pub use settings::{Constraints, Keep, Restarting, Settings};
+pub use state::{AllocState, Encamp, EventRecord, TaskFacts, TaskRecord, allocations};
 pub use volumes::volumes;

@@ -1,11 +1,11 @@
-//! What can be said about a job before anything is made: which task, which driver, which mistakes.
+//! What can be said about a job before anything is made: which tasks, which drivers, which mistakes.
 use cgroup::CpuSet;
 use driver::options::{self, Values};
 use driver::{Allowed, Asker, ConfigError, Driver, Kind, Place, StartError, Warning};
 use jobspec::{Diagnostic, Group, Job, Task};
 use shim::Lifetime;
 
-use crate::allocation::{Allocation, Member, STATE};
+use crate::allocation::{Allocation, Allotment, Member, STATE};
 use crate::compute::compute;
 use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
@@ -13,8 +13,8 @@ use crate::node::Node;
 use crate::settings::Settings;
 use crate::{placement, signals, volumes};
 
-/// The one task of a job, with its driver.
-#[derive(Debug)]
+/// A task of a job, with its driver.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Plan<'a> {
     pub(crate) job: &'a Job,
     pub(crate) group: &'a Group,
@@ -23,8 +23,15 @@ pub(crate) struct Plan<'a> {
 }
 
 impl<'a> Plan<'a> {
-    pub(crate) fn of(job: &'a Job) -> Result<Plan<'a>, Error> {
-        let (group, task) = only_task(job)?;
+    /// Every task of a job, in the order of the file.
+    pub(crate) fn all(job: &'a Job) -> Result<Vec<Plan<'a>>, Error> {
+        let tasks = |group: &'a Group| group.tasks.iter().map(move |task| (group, task));
+        each(job.groups.iter().flat_map(tasks), |(group, task)| {
+            Plan::of(job, group, task)
+        })
+    }
+
+    fn of(job: &'a Job, group: &'a Group, task: &'a Task) -> Result<Plan<'a>, Error> {
         let subject = subject(task);
         let driver = task.driver.value.clone();
         let kind = Kind::from_name(&driver).ok_or(Error::UnknownDriver { subject, driver })?;
@@ -76,11 +83,13 @@ impl<'a> Plan<'a> {
         &self,
         driver: &Driver,
         allocation: &Allocation,
+        allotment: &Allotment,
         settings: &Settings,
     ) -> Result<(), Error> {
         placement::user(self, &settings.node)?;
         let user = self.user_before_claim(driver, settings);
-        match driver.lower(&self.task_config(driver, allocation, &user)?) {
+        let task = self.task_config(driver, allocation, allotment, &user);
+        match driver.lower(&task.map_err(Error::Job)?) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.start_failed(error)),
         }
@@ -130,17 +139,19 @@ impl<'a> Plan<'a> {
         &self,
         driver: &Driver,
         allocation: &Allocation,
+        allotment: &Allotment,
         user: &str,
-    ) -> Result<driver::TaskConfig, Error> {
+    ) -> Result<driver::TaskConfig, Vec<Diagnostic>> {
         let isolation = driver.features().fs_isolation;
-        let member = Member {
+        allocation.task_config(self.member(), allotment, isolation, user)
+    }
+
+    pub(crate) fn member(&self) -> Member<'a> {
+        Member {
             job: self.job,
             group: self.group,
             task: self.task,
-        };
-        allocation
-            .task_config(member, isolation, user)
-            .map_err(Error::Job)
+        }
     }
 
     /// A driver's refusal, with its place where the job file is to blame.
@@ -158,6 +169,26 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Does this for each; mistakes in the job file are collected, anything else ends it at once.
+pub(crate) fn each<T, U>(
+    all: impl Iterator<Item = T>,
+    mut act: impl FnMut(T) -> Result<U, Error>,
+) -> Result<Vec<U>, Error> {
+    let (mut done, mut mistakes) = (Vec::new(), Vec::new());
+    for one in all {
+        match act(one) {
+            Ok(result) => done.push(result),
+            Err(Error::Job(more)) => mistakes.extend(more),
+            Err(error) => return Err(error),
+        }
+    }
+    if mistakes.is_empty() {
+        Ok(done)
+    } else {
+        Err(Error::Job(mistakes))
+    }
+}
+
 /// Who a task runs as.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum User {
@@ -172,7 +203,7 @@ pub(crate) fn dynamic_name(uid: u32) -> String {
     format!("nomad-{uid}")
 }
 
-/// What is to be said about a job that is right.
+/// What is to be said about a task that is right.
 #[derive(Debug)]
 pub struct Checked {
     /// The task.
@@ -193,22 +224,28 @@ pub struct Checked {
 ///
 /// # Errors
 /// What is wrong with the job.
-pub fn check(job: &Job, settings: &Settings) -> Result<Checked, Error> {
-    let plan = Plan::of(job)?;
-    let mut allocation =
-        Allocation::plan(crate::ids::uuid()?, &plan.task.name, settings, compute());
-    allocation.volumes = volumes::known(plan.group, plan.task, &settings.node)?;
-    allocation.cores = plan.cores_before_claim();
-    let driver = plan.driver(settings, &allocation)?;
-    match plan.check(&driver, &allocation, settings) {
-        // What this host lacks is no mistake of the job's.
-        Err(Error::Start { .. }) => Ok(plan.checked(&driver, None, vec![])),
-        Err(other) => Err(other),
-        Ok(()) => {
-            let user = plan.user_before_claim(&driver, settings);
-            let task = plan.task_config(&driver, &allocation, &user)?;
-            let warnings = driver.warnings(&task).unwrap_or_default();
-            Ok(plan.checked(&driver, driver.allowed(&task).ok(), warnings))
+pub fn check(job: &Job, settings: &Settings) -> Result<Vec<Checked>, Error> {
+    each(Plan::all(job)?.iter(), |plan| plan.look(settings))
+}
+
+impl Plan<'_> {
+    fn look(&self, settings: &Settings) -> Result<Checked, Error> {
+        let allocation = Allocation::plan(crate::ids::uuid()?, 0, settings, compute());
+        let mut allotment = allocation.allot(&self.task.name, settings);
+        allotment.volumes = volumes::known(self.group, self.task, &settings.node)?;
+        allotment.cores = self.cores_before_claim();
+        let driver = self.driver(settings, &allocation)?;
+        match self.check(&driver, &allocation, &allotment, settings) {
+            // What this host lacks is no mistake of the job's.
+            Err(Error::Start { .. }) => Ok(self.checked(&driver, None, vec![])),
+            Err(other) => Err(other),
+            Ok(()) => {
+                let user = self.user_before_claim(&driver, settings);
+                let task = self.task_config(&driver, &allocation, &allotment, &user);
+                let task = task.map_err(Error::Job)?;
+                let warnings = driver.warnings(&task).unwrap_or_default();
+                Ok(self.checked(&driver, driver.allowed(&task).ok(), warnings))
+            }
         }
     }
 }
@@ -240,40 +277,6 @@ fn subject(task: &Task) -> Subject {
     }
 }
 
-fn only_task(job: &Job) -> Result<(&Group, &Task), Error> {
-    let mut tasks = job
-        .groups
-        .iter()
-        .flat_map(|group| group.tasks.iter().map(move |task| (group, task)));
-    let Some(first) = tasks.next() else {
-        return Err(Error::Job(vec![not_yet(
-            "a job without a task".to_owned(),
-            0..0,
-            format!("job {:?}", job.id),
-        )]));
-    };
-    let others: Vec<Diagnostic> = tasks
-        .map(|(group, task)| another_task(group, task))
-        .collect();
-    if others.is_empty() {
-        Ok(first)
-    } else {
-        Err(Error::Job(others))
-    }
-}
-
-fn another_task(group: &Group, task: &Task) -> Diagnostic {
-    let detail = format!(
-        "task {:?}: more than one task in a job is not supported yet; run it as a job of its own",
-        task.name
-    );
-    not_yet(detail, task.span.clone(), format!("group {:?}", group.name))
-}
-
-fn not_yet(detail: String, span: jobspec::Span, within: String) -> Diagnostic {
-    diagnostic(Code::NotYet, detail, span, within)
-}
-
 /// A uid of the pool is claimed, never asked for: it may be another running task's.
 fn check_user(task: &Task) -> Result<(), Error> {
     let Some(user) = task
@@ -293,6 +296,10 @@ fn check_user(task: &Task) -> Result<(), Error> {
         user.span.clone(),
         format!("task {:?}", task.name),
     )]))
+}
+
+fn not_yet(detail: String, span: jobspec::Span, within: String) -> Diagnostic {
+    diagnostic(Code::NotYet, detail, span, within)
 }
 
 fn check_network(group: &Group) -> Result<(), Error> {

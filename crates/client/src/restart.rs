@@ -1,9 +1,20 @@
 //! Nomad's restart policy as a state machine: it is told of each end and says what follows.
 use std::time::{Duration, Instant};
 
-use jobspec::{JobType, Restart, RestartMode};
+use jobspec::{Hook, JobType, Restart, RestartMode, Task};
 
 use crate::duration;
+use crate::event::Because;
+use crate::runner::hook::Recovery;
+
+/// How one start ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Well,
+    Badly,
+    /// It did not even begin.
+    NotStarted(Recovery),
+}
 
 /// What follows an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +25,8 @@ pub(crate) enum Verdict {
         after: Duration,
         /// Which start of the present interval it is.
         attempt: u32,
-        /// `false` when the attempts are used up and mode `delay` waits for the next interval.
-        within_policy: bool,
+        /// Whether the attempts are used up.
+        because: Because,
     },
     /// The task has done what it was for.
     Finished,
@@ -35,12 +46,23 @@ pub(crate) struct Tracker {
     interval_began: Instant,
 }
 
+/// Nomad's words for a start that is not worth another attempt.
+const UNRECOVERABLE: &str = "Error was unrecoverable";
+
 /// At most this part of the delay is added by chance.
 const JITTER: f64 = 0.25;
 
 impl Tracker {
-    pub(crate) fn new(policy: Restart, kind: JobType, now: Instant) -> Tracker {
-        let restarts_success = matches!(kind, JobType::Service | JobType::System);
+    /// The policy of a task in a job of this type. A sidecar is started again as often as it ends, whatever the type.
+    pub(crate) fn of(policy: Restart, kind: JobType, task: &Task, now: Instant) -> Tracker {
+        let restarts_success = match task.lifecycle {
+            Some(lifecycle) => lifecycle.hook != Hook::Poststop && lifecycle.sidecar,
+            None => matches!(kind, JobType::Service | JobType::System),
+        };
+        Tracker::new(policy, restarts_success, now)
+    }
+
+    pub(crate) fn new(policy: Restart, restarts_success: bool, now: Instant) -> Tracker {
         Tracker {
             policy,
             restarts_success,
@@ -49,9 +71,13 @@ impl Tracker {
         }
     }
 
+    pub(crate) fn policy(&self) -> &Restart {
+        &self.policy
+    }
+
     /// Decides after an end; `chance` lies in 0..1.
-    pub(crate) fn decide(&mut self, success: bool, now: Instant, chance: f64) -> Verdict {
-        if success && !self.restarts_success {
+    pub(crate) fn decide(&mut self, ended: Ended, now: Instant, chance: f64) -> Verdict {
+        if ended == Ended::Well && !self.restarts_success {
             return Verdict::Finished;
         }
         if self.policy.attempts == 0 {
@@ -59,12 +85,17 @@ impl Tracker {
                 reason: "Policy allows no restarts".to_owned(),
             };
         }
+        if ended == Ended::NotStarted(Recovery::GiveUp) {
+            return Verdict::Stop {
+                reason: UNRECOVERABLE.to_owned(),
+            };
+        }
         self.count_end(now);
         if self.count <= self.policy.attempts {
             return Verdict::Restart {
                 after: self.jittered(chance),
                 attempt: self.count,
-                within_policy: true,
+                because: Because::WithinPolicy,
             };
         }
         self.exceeded(now)
@@ -92,7 +123,7 @@ impl Tracker {
                 Verdict::Restart {
                     after: end.saturating_duration_since(now),
                     attempt: self.count,
-                    within_policy: false,
+                    because: Because::Delay,
                 }
             }
         }
@@ -118,7 +149,7 @@ mod tests {
         Verdict::Restart {
             after,
             attempt,
-            within_policy: true,
+            because: Because::WithinPolicy,
         }
     }
 
@@ -131,16 +162,19 @@ mod tests {
     #[test]
     fn a_failing_task_is_restarted_as_often_as_the_policy_says() {
         let now = Instant::now();
-        let mut tracker = Tracker::new(samples::restart(), JobType::Batch, now);
+        let mut tracker = Tracker::new(samples::restart(), false, now);
         assert_eq!(
-            tracker.decide(false, now + SECOND, 0.0),
+            tracker.decide(Ended::Badly, now + SECOND, 0.0),
             restart_after(15 * SECOND, 1)
         );
         assert_eq!(
-            tracker.decide(false, now + 20 * SECOND, 0.0),
+            tracker.decide(Ended::Badly, now + 20 * SECOND, 0.0),
             restart_after(15 * SECOND, 2)
         );
-        assert_eq!(tracker.decide(false, now + 40 * SECOND, 0.0), exceeded());
+        assert_eq!(
+            tracker.decide(Ended::Badly, now + 40 * SECOND, 0.0),
+            exceeded()
+        );
     }
 
     #[test]
@@ -152,7 +186,8 @@ mod tests {
             (JobType::Batch, false),
             (JobType::Sysbatch, false),
         ] {
-            let verdict = Tracker::new(samples::restart(), kind, now).decide(true, now, 0.0);
+            let tracker = |task: &Task| Tracker::of(samples::restart(), kind, task, now);
+            let verdict = tracker(&samples::task()).decide(Ended::Well, now, 0.0);
             assert_eq!(
                 verdict == restart_after(15 * SECOND, 1),
                 restarts,
@@ -165,13 +200,13 @@ mod tests {
     #[test]
     fn chance_adds_up_to_a_quarter() {
         let now = Instant::now();
-        let mut tracker = Tracker::new(samples::restart(), JobType::Batch, now);
+        let mut tracker = Tracker::new(samples::restart(), false, now);
         assert_eq!(
-            tracker.decide(false, now, 1.0),
+            tracker.decide(Ended::Badly, now, 1.0),
             restart_after(Duration::from_millis(18_750), 1)
         );
         assert_eq!(
-            tracker.decide(false, now, 0.5),
+            tracker.decide(Ended::Badly, now, 0.5),
             restart_after(Duration::from_millis(16_875), 2)
         );
     }
@@ -179,18 +214,21 @@ mod tests {
     #[test]
     fn a_new_interval_counts_anew() {
         let now = Instant::now();
-        let mut tracker = Tracker::new(samples::restart(), JobType::Batch, now);
-        tracker.decide(false, now, 0.0);
-        tracker.decide(false, now, 0.0);
+        let mut tracker = Tracker::new(samples::restart(), false, now);
+        tracker.decide(Ended::Badly, now, 0.0);
+        tracker.decide(Ended::Badly, now, 0.0);
         assert_eq!(
-            tracker.decide(false, now + 1801 * SECOND, 0.0),
+            tracker.decide(Ended::Badly, now + 1801 * SECOND, 0.0),
             restart_after(15 * SECOND, 1)
         );
         assert_eq!(
-            tracker.decide(false, now + 1802 * SECOND, 0.0),
+            tracker.decide(Ended::Badly, now + 1802 * SECOND, 0.0),
             restart_after(15 * SECOND, 2)
         );
-        assert_eq!(tracker.decide(false, now + 1803 * SECOND, 0.0), exceeded());
+        assert_eq!(
+            tracker.decide(Ended::Badly, now + 1803 * SECOND, 0.0),
+            exceeded()
+        );
     }
 
     #[test]
@@ -201,16 +239,16 @@ mod tests {
             mode: RestartMode::Delay,
             ..samples::restart()
         };
-        let mut tracker = Tracker::new(policy, JobType::Batch, now);
-        tracker.decide(false, now, 0.0);
+        let mut tracker = Tracker::new(policy, false, now);
+        tracker.decide(Ended::Badly, now, 0.0);
         let waits = Verdict::Restart {
             after: 1790 * SECOND,
             attempt: 2,
-            within_policy: false,
+            because: Because::Delay,
         };
-        assert_eq!(tracker.decide(false, now + 10 * SECOND, 1.0), waits);
+        assert_eq!(tracker.decide(Ended::Badly, now + 10 * SECOND, 1.0), waits);
         assert_eq!(
-            tracker.decide(false, now + 1801 * SECOND, 0.0),
+            tracker.decide(Ended::Badly, now + 1801 * SECOND, 0.0),
             restart_after(15 * SECOND, 1)
         );
     }
@@ -226,15 +264,15 @@ mod tests {
             reason: "Policy allows no restarts".to_owned(),
         };
         assert_eq!(
-            Tracker::new(policy.clone(), JobType::Service, now).decide(true, now, 0.0),
+            Tracker::new(policy.clone(), true, now).decide(Ended::Well, now, 0.0),
             stop
         );
         assert_eq!(
-            Tracker::new(policy.clone(), JobType::Batch, now).decide(false, now, 0.0),
+            Tracker::new(policy.clone(), false, now).decide(Ended::Badly, now, 0.0),
             stop
         );
         assert_eq!(
-            Tracker::new(policy, JobType::Batch, now).decide(true, now, 0.0),
+            Tracker::new(policy, false, now).decide(Ended::Well, now, 0.0),
             Verdict::Finished
         );
     }

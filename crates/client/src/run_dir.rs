@@ -48,7 +48,8 @@ impl RunDir {
             other => other?,
         };
         let lock = dir.file(LOCK, OFlags::RDWR | OFlags::CREATE | OFlags::EXCL)?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        // Whoever looks whether the run lives holds it for a moment.
+        flock(&lock, FlockOperation::LockExclusive)
             .attempt(|| format!("lock {}", dir.path().display()))?;
         dir.make(STATE, 0o700, ROOT)?;
         let run = RunDir {
@@ -62,12 +63,7 @@ impl RunDir {
         Ok(Some(run))
     }
 
-    /// The directory that holds all runs' directories.
-    pub(crate) fn base(&self) -> Result<Dir, HostError> {
-        Dir::open(&self.base)
-    }
-
-    /// Where fifos go.
+    /// Where fifos and records go.
     pub(crate) fn dir(&self) -> &Dir {
         &self.dir
     }
@@ -94,6 +90,15 @@ impl RunDir {
         Ok(tree::remove(base.as_fd(), &self.name)
             .attempt(|| format!("remove {}", self.dir.path().display()))?)
     }
+}
+
+/// Whether the run of this directory lives.
+pub(crate) fn is_held(dir: &Dir) -> bool {
+    let lock = dir.file(LOCK, OFlags::RDWR);
+    lock.is_ok_and(|lock| {
+        let taken = flock(&lock, FlockOperation::NonBlockingLockShared);
+        matches!(taken, Err(Errno::WOULDBLOCK))
+    })
 }
 
 /// Undoes every run that was killed. What could not be undone comes back in words; it stops nobody.
@@ -218,12 +223,13 @@ mod tests {
                 boot_id: boot_id.to_owned(),
                 data_dir: self.data.path.clone(),
                 alloc: Some(id.to_owned()),
-                mounts: Some(format!("{id}-t")),
-                uid: Some(claim.uid),
+                mounts: vec![format!("{id}-t")],
+                uids: vec![claim.uid],
                 ..Journal::default()
             };
             let run = RunDir::create(&self.base, id, journal).unwrap().unwrap();
-            alloc_dir::build(&self.data, id, boot_id, "t", LAYOUT).unwrap();
+            let shared = alloc_dir::build(&self.data, id, boot_id).unwrap();
+            shared.task(&self.data, "t", LAYOUT).unwrap();
             (run, claim)
         }
 

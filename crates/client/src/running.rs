@@ -16,12 +16,19 @@ pub(crate) trait Running: Send + Sync + 'static {
     fn wait(&self) -> Result<ExitResult, driver::Error>;
     fn stop(&self, signal: &str, grace: Duration) -> Result<(), driver::Error>;
     fn destroy(&self) -> Result<(), driver::Error>;
+    fn signal(&self, signal: &str) -> Result<(), driver::Error>;
+    /// Runs a command beside it, and says how it failed.
+    fn script(&self, command: &[String], limit: Duration) -> Result<(), String>;
     fn facts(&self) -> Facts;
+    /// The most memory that it had, in bytes.
+    fn memory_peak(&self) -> Option<u64>;
 }
 
 /// What is told of a task that runs.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
+    /// By which others find it.
+    pub(crate) handle: Option<Vec<u8>>,
     /// The host pid.
     pub(crate) pid: Option<String>,
     /// What was asked for and could not be had.
@@ -53,11 +60,28 @@ impl Running for driver::Task {
         driver::Task::destroy(self, true)
     }
 
+    fn signal(&self, signal: &str) -> Result<(), driver::Error> {
+        driver::Task::signal(self, signal)
+    }
+
+    fn script(&self, command: &[String], limit: Duration) -> Result<(), String> {
+        let ended = self.exec(command, Some(limit));
+        match ended.map_err(|error| error.to_string())?.result {
+            result if result.exit_code == 0 => Ok(()),
+            result => Err(format!("{} exited {}", command.join(" "), result.exit_code)),
+        }
+    }
+
+    fn memory_peak(&self) -> Option<u64> {
+        self.stats().ok()?.max_usage_bytes
+    }
+
     fn facts(&self) -> Facts {
         let Ok(mut status) = self.inspect() else {
             return Facts::default();
         };
         Facts {
+            handle: Some(self.handle()),
             // A task that has ended already has no pid any more.
             pid: status.attributes.remove("pid").filter(|pid| pid != "0"),
             refusals: status.refusals,

@@ -2,7 +2,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use cgroup::CpuSet;
 use driver::Compute;
 use jobspec::{
     Config, Group, Job, JobType, Logs, Resources, Restart, RestartMode, Scope, Spanned, Task,
@@ -92,20 +91,15 @@ pub(crate) fn allocation() -> Allocation {
     let id = "0af996ed-0000-4000-8000-000000000001";
     Allocation {
         id: id.to_owned(),
+        index: 0,
         alloc_dir: format!("/var/lib/encamp/alloc/{id}").into(),
-        mounts_dir: format!("/var/lib/encamp/alloc_mounts/{id}-python").into(),
         run_dir: "/run/encamp/0af996ed".into(),
         parent_cgroup: "encamp.slice".to_owned(),
-        cpuset_cgroup: "/sys/fs/cgroup/x".into(),
-        stdout: "/run/encamp/0af996ed/stdout.fifo".into(),
-        stderr: "/run/encamp/0af996ed/stderr.fifo".into(),
         host_env: BTreeMap::from([("LANG".to_owned(), "de_AT.UTF-8".to_owned())]),
         node_name: "host".to_owned(),
         node: node(),
         datacenter: None,
         region: None,
-        volumes: vec![],
-        cores: CpuSet::default(),
         compute: Compute {
             total_mhz: 6000,
             cores: 2,

@@ -6,7 +6,6 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::error::{Attempt, HostError};
-use crate::message::Message;
 
 /// Listening ends when this is dropped; the signals then have no effect at all.
 #[derive(Debug)]
@@ -19,7 +18,10 @@ impl Drop for Listening {
 }
 
 /// Sends every SIGINT, SIGTERM and SIGHUP from now on. A SIGHUP that the caller ignores (nohup(1)) stays ignored.
-pub(crate) fn listen(to: Sender<Message>) -> Result<Listening, HostError> {
+pub(crate) fn listen<M: Send + 'static>(
+    to: Sender<M>,
+    as_message: fn(i32) -> M,
+) -> Result<Listening, HostError> {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mut wanted = vec![SIGINT, SIGTERM];
     if !ignores(&status, SIGHUP) {
@@ -30,7 +32,7 @@ pub(crate) fn listen(to: Sender<Message>) -> Result<Listening, HostError> {
     let forward = move || {
         signals
             .forever()
-            .map(Message::Signal)
+            .map(as_message)
             .all(|message| to.send(message).is_ok())
     };
     thread::Builder::new()

@@ -18,18 +18,19 @@ Exit codes:
   0..123  the task's own
   1       wrong usage, an invalid job or an invalid configuration
   2       this machine cannot take the job: a constraint is not met; a driver, a volume, cores or a port are missing
-  124     the time was over
+  124     the group's max_run_duration was over
   125     encamp or this host failed
   126     the command was found and cannot be executed
   127     the command was not found
   128+n   the task was ended by signal n
 
-When the task is restarted, the code is that of its last end.";
+When a task is restarted, the code is that of its last end. With more than one task it is the leader's; else that of the first main
+task that failed for good, or of another that did; else 0.";
 
 const SIGNALS: &str = "\
-Ctrl-C, SIGTERM and SIGHUP stop the task as its kill_signal and kill_timeout say; the second one kills it.
-The task's output goes to standard output and standard error byte for byte; lines beginning with ==> are encamp's own and go to
-standard error. When nobody reads the output any more (encamp run … | head) it is thrown away and the task runs on.";
+Ctrl-C, SIGTERM and SIGHUP stop the tasks as their kill_signal and kill_timeout say; the second one kills them.
+The task's output goes to standard output and standard error byte for byte; that of several tasks line by line, each behind its task's name.
+Lines beginning with ==> are encamp's own and go to standard error. When nobody reads the output any more (encamp run … | head) it is thrown away and the task runs on.";
 
 /// Runs Nomad job files on one machine, with no cluster, under Nomad's task drivers exec and exec2.
 #[derive(Debug, Parser)]
@@ -155,6 +156,9 @@ pub(crate) struct Run {
     /// Take every warning about the job file for an error
     #[arg(long)]
     pub(crate) strict: bool,
+    /// Begin each line of output with its task's name, as is done when there is more than one task
+    #[arg(long)]
+    pub(crate) prefix: bool,
 }
 
 /// Check a job file; needs no root and changes nothing

@@ -4,15 +4,16 @@ use jobspec::Diagnostic;
 use serde_json::{Value, json};
 
 use crate::allowed;
-use crate::commands::JobFile;
+use crate::commands::{JobFile, validate};
 
 /// The document of a job that is right.
-pub(crate) fn valid(file: &JobFile, checked: &Checked) -> Value {
-    let of_job = checked
-        .warnings
+pub(crate) fn valid(file: &JobFile, tasks: &[Checked]) -> Value {
+    let of_job = tasks
         .iter()
+        .flat_map(|checked| &checked.warnings)
         .map(|warning| diagnostic(warning, "warning", file));
-    let of_operator = checked.operator_warnings.iter().map(|warning| {
+    let of_operator = validate::of_operator(tasks);
+    let of_operator = of_operator.into_iter().map(|(_, warning)| {
         json!({
             "severity": "warning",
             "summary": warning.option,
@@ -22,7 +23,7 @@ pub(crate) fn valid(file: &JobFile, checked: &Checked) -> Value {
     json!({
         "valid": true,
         "diagnostics": of_job.chain(of_operator).collect::<Vec<_>>(),
-        "task": allowed::document(checked),
+        "tasks": tasks.iter().map(allowed::document).collect::<Vec<_>>(),
     })
 }
 

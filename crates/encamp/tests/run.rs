@@ -684,21 +684,6 @@ fn bad_job_files_are_1_with_their_place_and_make_nothing() {
 }
 
 #[test]
-fn a_second_task_is_not_supported_yet() {
-    let world = World::new();
-    let two = job(
-        "exec",
-        "/bin/true",
-        &[],
-        "}\n task \"u\" {\n driver = \"exec\"\n config {\n command = \"/bin/true\"\n }",
-    );
-    world
-        .run(&two)
-        .exited(1)
-        .says(&["ot supported yet", ".nomad.hcl:"]);
-}
-
-#[test]
 fn without_root_it_says_so_and_makes_nothing() {
     if !root() {
         return;

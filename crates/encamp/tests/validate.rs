@@ -88,6 +88,6 @@ fn machines_get_what_a_right_job_is_allowed() {
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["valid"], true);
     assert_eq!(document["diagnostics"][0]["severity"], "warning");
-    assert_eq!(document["task"]["host_pid"], true);
-    assert_eq!(document["task"]["uid"], 65534);
+    assert_eq!(document["tasks"][0]["host_pid"], true);
+    assert_eq!(document["tasks"][0]["uid"], 65534);
 }

@@ -4,7 +4,7 @@ mod doctor;
 mod gc;
 mod progress;
 mod run;
-mod validate;
+pub(crate) mod validate;
 
 use std::ffi::OsString;
 use std::io::Read;

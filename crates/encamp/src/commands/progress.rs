@@ -1,9 +1,10 @@
 //! The `==>` lines that tell how a run goes on.
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use client::{Event, spell};
-use driver::{Enforcement, ExitResult, Feature};
-use jobspec::{Job, JobType};
+use client::{Because, Event, Exit, Naming, TaskEvent, Whose, spell};
+use driver::{Enforcement, Feature};
+use jobspec::{Group, Job, Task};
 
 use crate::cli::Talk;
 use crate::{report, terminal};
@@ -12,136 +13,155 @@ use crate::{report, terminal};
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
     job: &'a Job,
-    task: &'a str,
+    names: Naming,
+    lone: bool,
     talk: Talk,
+    introduced: AtomicBool,
+}
+
+/// How much an event matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    Detail,
+    Usual,
+    Trouble,
 }
 
 impl<'a> Progress<'a> {
     pub(crate) fn new(job: &'a Job, talk: Talk) -> Progress<'a> {
-        let task = job.groups.iter().flat_map(|group| &group.tasks).next();
+        let allocations: usize = job.groups.iter().map(|group| group.count as usize).sum();
+        let tasks: usize = job
+            .groups
+            .iter()
+            .map(|group| group.count as usize * group.tasks.len())
+            .sum();
         Progress {
             job,
-            task: task.map_or("", |task| task.name.as_str()),
+            names: Naming::of(allocations),
+            lone: tasks == 1,
             talk,
+            introduced: AtomicBool::new(false),
         }
     }
 
     /// Writes what is to be said about it. What went wrong on this host is said even to those who want it quiet.
-    pub(crate) fn tell(&mut self, event: &Event<'_>) {
-        let is_trouble = match event {
-            Event::Left(_) | Event::OutputLost { .. } | Event::StopFailed(_) => true,
-            Event::Exited { result, .. } => result.error.is_some(),
-            _ => false,
+    pub(crate) fn tell(&self, event: &Event<'_>) {
+        let told = match self.talk {
+            Talk::Trouble => Weight::Trouble,
+            Talk::Usual => Weight::Usual,
+            Talk::All => Weight::Detail,
         };
-        let is_detail = matches!(event, Event::Lacking(_) | Event::Landlock(_));
-        let is_told = match self.talk {
-            Talk::Trouble => is_trouble,
-            Talk::Usual => !is_detail,
-            Talk::All => true,
-        };
-        if is_told {
-            self.lines(event)
-                .iter()
-                .for_each(|line| terminal::say(&format!("==> {line}\n")));
+        if weight(event) >= told {
+            let lines = self.lines(event);
+            let text: String = lines.iter().map(|line| format!("==> {line}\n")).collect();
+            terminal::say(&text);
         }
     }
 
     fn lines(&self, event: &Event<'_>) -> Vec<String> {
-        match event {
-            Event::Placed { user, uid, .. } => self.placed(user, *uid),
-            other => self.line(other).into_iter().collect(),
-        }
-    }
-
-    fn line(&self, event: &Event<'_>) -> Option<String> {
-        let (now, task) = (now(), self.task);
-        Some(match event {
-            Event::Left(error) => format!(
+        let line = match event {
+            Event::Left(error) => Some(format!(
                 "could not clear up, the next run tries again: {}",
                 one_line(*error)
+            )),
+            Event::Kept(path) => Some(format!("kept {} (--rm removes it)", path.display())),
+            Event::Task(whose, TaskEvent::Placed { user, uid }) => {
+                return self.placed(*whose, user, *uid);
+            }
+            Event::Task(whose, event) => self.of_task(*whose, event),
+            _ => None,
+        };
+        line.into_iter().collect()
+    }
+
+    fn of_task(&self, whose: Whose<'_>, event: &TaskEvent<'_>) -> Option<String> {
+        let (now, task) = (now(), self.names.name(whose));
+        // A lone task goes without saying where its name was never said.
+        let of = if self.lone {
+            String::new()
+        } else {
+            format!("{task}: ")
+        };
+        Some(match event {
+            TaskEvent::Capped { kill_timeout, cap } => format!(
+                "{of}kill_timeout {} is cut to {}, as on a Nomad client (max_kill_timeout)",
+                spell(*kill_timeout),
+                spell(*cap)
             ),
-            Event::Capped { kill_timeout, cap } => {
-                format!(
-                    "kill_timeout {} is cut to {}, as on a Nomad client (max_kill_timeout)",
-                    spell(*kill_timeout),
-                    spell(*cap)
-                )
+            TaskEvent::Hook { message, .. } => format!("{now} {task}: {message}"),
+            TaskEvent::HookFailed { hook, error } => format!("{now} {task}: {hook}: {error}"),
+            TaskEvent::Started { pid } => started(&now, &task, whose.alloc_id, *pid),
+            // The only task's is told at the end, with its place and a way out.
+            TaskEvent::DriverFailure { error } if !self.lone => {
+                format!("{now} {task}: not started: {error}")
             }
-            Event::Started { alloc_id, pid } => started(&now, task, alloc_id, *pid),
-            Event::Refused(what) => format!("{task}: goes on without: {what}"),
-            Event::Lacking(what) => format!("{task}: this host lacks: {what}"),
-            Event::Landlock(enforcement) => format!("{task}: {}", landlock(enforcement)),
-            Event::Stopping { signal, grace } => {
-                format!(
-                    "{now} stopping: {signal}, then SIGKILL after {} (again to kill now)",
-                    spell(*grace)
-                )
+            TaskEvent::Refused(what) => format!("{task}: goes on without: {what}"),
+            TaskEvent::Lacking(what) => format!("{task}: this host lacks: {what}"),
+            TaskEvent::Landlock(enforcement) => format!("{task}: {}", landlock(enforcement)),
+            TaskEvent::Exited(exit) => format!("{now} {task}: {}", exited(exit)),
+            TaskEvent::Restarting { .. } | TaskEvent::NotRestarting { .. } => {
+                format!("{of}{}", follows(event)?)
             }
-            Event::Killing => format!("{now} killing {task}"),
-            Event::StopFailed(error) => {
-                format!("{now} could not stop {task} politely: {}", one_line(*error))
-            }
-            Event::Exited {
-                result,
-                code,
-                lived,
-                stopped,
-                took,
-            } => {
-                format!(
-                    "{now} {task}: {}",
-                    exited(result, *code, *lived, stopped.then_some(*took))
-                )
-            }
-            Event::Restarting {
-                after,
-                attempt,
-                attempts,
-                interval,
-                within_policy: true,
-            } => {
-                format!(
-                    "restarting in {} (attempt {attempt} of {attempts} in {}; --no-restart to stop here)",
-                    rounded(*after),
-                    spell(*interval)
-                )
-            }
-            Event::Restarting {
-                after,
-                attempts,
-                interval,
-                ..
-            } => {
-                format!(
-                    "restarting in {}, when the interval ends (all {attempts} attempts in {} are used up)",
-                    rounded(*after),
-                    spell(*interval)
-                )
-            }
-            Event::NotRestarting { reason } => format!("not restarting: {reason}"),
-            Event::OutputLost { stream, source } => format!(
-                "cannot write the task's {stream}, it is thrown away from here on: {source}"
+            TaskEvent::OutputLost { stream, source } => format!(
+                "{of}cannot write the task's {stream}, it is thrown away from here on: {source}"
             ),
-            Event::Kept(path) => format!("kept {} (--rm removes it)", path.display()),
+            TaskEvent::LogLost { stream, source } => format!(
+                "{of}cannot keep the task's {stream} in its log files, the task goes on: {source}"
+            ),
+            TaskEvent::LogDropped { stream, bytes } => {
+                format!("{of}{bytes} bytes of the task's {stream} are not in its log files")
+            }
+            other => format!("{now} {}", self.ending(&task, other)?),
+        })
+    }
+
+    /// Why a task ends, and how it is done.
+    fn ending(&self, task: &str, event: &TaskEvent<'_>) -> Option<String> {
+        let whom = if self.lone {
+            String::new()
+        } else {
+            format!(" {task}")
+        };
+        Some(match event {
+            TaskEvent::Stopping { signal, grace, .. } => {
+                let again = if self.lone {
+                    " (again to kill now)"
+                } else {
+                    ""
+                };
+                let grace = spell(*grace);
+                format!("stopping{whom}: {signal}, then SIGKILL after {grace}{again}")
+            }
+            TaskEvent::ShutdownDelay { delay } => {
+                format!("stopping{whom} in {}, its shutdown_delay", spell(*delay))
+            }
+            TaskEvent::GroupShutdownDelay { delay } => {
+                format!("stopping in {}, the group's shutdown_delay", spell(*delay))
+            }
+            TaskEvent::Killing => format!("killing {task}"),
+            TaskEvent::StopFailed(error) => {
+                format!("could not stop {task} politely: {}", one_line(*error))
+            }
+            TaskEvent::SiblingFailed { sibling } => format!("{task}: ends: {sibling} failed"),
+            TaskEvent::LeaderDead => format!("{task}: ends: its leader has ended"),
+            TaskEvent::MainDead => format!("{task}: ends: the main tasks have ended"),
+            TaskEvent::TimeIsOver { max_run_duration } => {
+                format!("max_run_duration {} is over", spell(*max_run_duration))
+            }
+            TaskEvent::Signaling { signal, reason } => format!("{task}: {signal}: {reason}"),
+            TaskEvent::RestartSignaled { reason } => format!("{task}: restarting: {reason}"),
             _ => return None,
         })
     }
 
-    fn placed(&self, user: &str, uid: u32) -> Vec<String> {
-        let Some((group, task)) = self
-            .job
-            .groups
-            .iter()
-            .find_map(|group| Some((group, group.tasks.first()?)))
-        else {
+    fn placed(&self, whose: Whose<'_>, user: &str, uid: u32) -> Vec<String> {
+        let Some((group, task)) = self.find(whose) else {
             return Vec::new();
         };
-        let kind = match self.job.kind {
-            JobType::Service => "service",
-            JobType::Batch => "batch",
-            JobType::System => "system",
-            JobType::Sysbatch => "sysbatch",
-        };
+        let mut lines = Vec::new();
+        if !self.introduced.swap(true, Ordering::Relaxed) {
+            lines.push(self.introduction());
+        }
         let user = match (user, user.strip_prefix("nomad-")) {
             ("", _) => format!("uid {uid}"),
             (_, Some(uid)) => format!("dyn {uid}"),
@@ -152,16 +172,96 @@ impl<'a> Progress<'a> {
             Some(cores) => format!("cores {}", cores.value),
             None => format!("cpu {} MHz", resources.cpu),
         };
-        vec![
-            format!(
-                "job {:?} ({kind}): group {}, driver {}",
-                self.job.name, group.name, task.driver.value
-            ),
-            format!(
-                "{}[0]/{}  user {user} · {compute} · memory {} MiB",
-                group.name, task.name, resources.memory
-            ),
-        ]
+        lines.push(format!(
+            "{}[{}]/{}  user {user} · {compute} · memory {} MiB",
+            group.name, whose.index, task.name, resources.memory
+        ));
+        lines
+    }
+
+    /// `job "http" (service): group web, driver exec2`, or what there is of several.
+    fn introduction(&self) -> String {
+        let groups: Vec<String> = self.job.groups.iter().map(of_group).collect();
+        let (name, kind) = (&self.job.name, self.job.kind.name());
+        format!("job {name:?} ({kind}): {}", groups.join("; "))
+    }
+
+    fn find(&self, whose: Whose<'_>) -> Option<(&'a Group, &'a Task)> {
+        let mut groups = self.job.groups.iter();
+        let group = groups.find(|group| group.name == whose.group)?;
+        let task = group.tasks.iter().find(|task| task.name == whose.task)?;
+        Some((group, task))
+    }
+}
+
+fn of_group(group: &Group) -> String {
+    let count = match group.count {
+        1 => String::new(),
+        count => format!(" ×{count}"),
+    };
+    let drivers: std::collections::BTreeSet<&str> = group
+        .tasks
+        .iter()
+        .map(|task| task.driver.value.as_str())
+        .collect();
+    let drivers: Vec<&str> = drivers.into_iter().collect();
+    let several = if drivers.len() > 1 {
+        "drivers"
+    } else {
+        "driver"
+    };
+    format!(
+        "group {}{count}, {several} {}",
+        group.name,
+        drivers.join(" and ")
+    )
+}
+
+fn weight(event: &Event<'_>) -> Weight {
+    let Event::Task(_, event) = event else {
+        return match event {
+            Event::Left(_) => Weight::Trouble,
+            _ => Weight::Usual,
+        };
+    };
+    match event {
+        TaskEvent::OutputLost { .. }
+        | TaskEvent::LogLost { .. }
+        | TaskEvent::LogDropped { .. }
+        | TaskEvent::StopFailed(_) => Weight::Trouble,
+        TaskEvent::Exited(exit) if exit.result.error.is_some() => Weight::Trouble,
+        TaskEvent::Lacking(_) | TaskEvent::Landlock(_) => Weight::Detail,
+        _ => Weight::Usual,
+    }
+}
+
+/// What follows an end.
+fn follows(event: &TaskEvent<'_>) -> Option<String> {
+    match event {
+        // What could not be done is told by itself.
+        TaskEvent::NotRestarting {
+            reason: "Error was unrecoverable",
+        } => None,
+        TaskEvent::NotRestarting { reason } => Some(format!("not restarting: {reason}")),
+        TaskEvent::Restarting {
+            after,
+            attempt,
+            attempts,
+            interval,
+            because,
+        } => {
+            let (after, interval) = (rounded(*after), spell(*interval));
+            Some(match because {
+                Because::WithinPolicy => format!(
+                    "restarting in {after} (attempt {attempt} of {attempts} in {interval}; --no-restart to stop here)"
+                ),
+                Because::Delay => format!(
+                    "restarting in {after}, when the interval ends (all {attempts} attempts in {interval} are used up)"
+                ),
+                Because::Asked => return None,
+            })
+        }
+        _ => None,
     }
 }
 
@@ -181,27 +281,28 @@ fn landlock(enforcement: &Enforcement) -> String {
 }
 
 /// How a task ended, in words.
-fn exited(result: &ExitResult, code: u8, lived: Duration, stopping: Option<Duration>) -> String {
+fn exited(exit: &Exit<'_>) -> String {
+    let Exit { result, code, .. } = exit;
+    let lived = rounded(exit.lived);
     let memory = if result.oom_killed {
-        ", out of memory"
+        format!(", out of memory{}", exit.memory)
     } else {
-        ""
+        String::new()
     };
     if let Some(error) = &result.error {
-        return format!("lost after {}: {error}", rounded(lived));
+        return format!("lost after {lived}: {error}");
     }
     let core = if result.core_dumped {
         ", core dumped"
     } else {
         ""
     };
-    match (stopping, result.signal) {
+    match (exit.stopping, result.signal) {
         (Some(took), _) => format!("stopped in {}, exit {code}{memory}", rounded(took)),
-        (None, 0) => format!("exited {code} after {}{memory}", rounded(lived)),
-        (None, signal) => format!(
-            "killed by signal {signal} after {}, exit {code}{memory}{core}",
-            rounded(lived)
-        ),
+        (None, 0) => format!("exited {code} after {lived}{memory}"),
+        (None, signal) => {
+            format!("killed by signal {signal} after {lived}, exit {code}{memory}{core}")
+        }
     }
 }
 
@@ -234,9 +335,23 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use driver::Enforced;
+    use client::Memory;
+    use driver::{Enforced, ExitResult};
 
     const SECOND: Duration = Duration::from_secs(1);
+
+    fn told(result: &ExitResult, code: u8, lived: Duration, stopping: Option<Duration>) -> String {
+        exited(&Exit {
+            result,
+            code,
+            lived,
+            stopping,
+            memory: Memory {
+                limit_bytes: 64 << 20,
+                peak_bytes: Some(63 << 20),
+            },
+        })
+    }
 
     #[test]
     fn an_end_is_told_with_its_cause() {
@@ -247,23 +362,23 @@ mod tests {
             ..ExitResult::default()
         };
         assert_eq!(
-            exited(&result(1, 0, false), 1, SECOND / 5, None),
+            told(&result(1, 0, false), 1, SECOND / 5, None),
             "exited 1 after 0.2s"
         );
         assert_eq!(
-            exited(&result(130, 2, false), 130, SECOND, Some(SECOND / 10)),
+            told(&result(130, 2, false), 130, SECOND, Some(SECOND / 10)),
             "stopped in 0.1s, exit 130"
         );
         assert_eq!(
-            exited(&result(137, 9, true), 137, 90 * SECOND, None),
-            "killed by signal 9 after 1m30s, exit 137, out of memory"
+            told(&result(137, 9, true), 137, 90 * SECOND, None),
+            "killed by signal 9 after 1m30s, exit 137, out of memory (limit 64 MiB, peak 63 MiB)"
         );
         let dumped = ExitResult {
             core_dumped: true,
             ..result(134, 6, false)
         };
         assert_eq!(
-            exited(&dumped, 134, SECOND, None),
+            told(&dumped, 134, SECOND, None),
             "killed by signal 6 after 1s, exit 134, core dumped"
         );
         let lost = ExitResult {
@@ -271,7 +386,7 @@ mod tests {
             ..ExitResult::default()
         };
         assert_eq!(
-            exited(&lost, 125, SECOND, None),
+            told(&lost, 125, SECOND, None),
             "lost after 1s: the shim was killed"
         );
     }

@@ -1,7 +1,7 @@
 //! `encamp run`: a job in the foreground.
 use std::os::fd::AsFd;
 
-use client::{Constraints, Keep, Output, Restarting, Settings};
+use client::{Constraints, Keep, Output, Prefix, Restarting, Settings};
 
 use crate::cli::{Global, Run};
 use crate::commands::progress::Progress;
@@ -25,6 +25,11 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
     let output = Output {
         stdout: std::io::stdout().as_fd().try_clone_to_owned()?,
         stderr: std::io::stderr().as_fd().try_clone_to_owned()?,
+        prefix: if run.prefix {
+            Prefix::Always
+        } else {
+            Prefix::WhenSeveral
+        },
     };
     let settings = settings(run, global)?;
     let warnings = Strictness::of(run.strict).judge(client::warnings(&job, &settings), &file)?;
@@ -32,8 +37,8 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         let style = Style::suitable(global.no_color);
         terminal::say(&report::warnings(&warnings, &file, style));
     }
-    let mut progress = Progress::new(&job, global.talk());
-    let ended = client::run(&job, &settings, output, &mut |event| progress.tell(&event));
+    let progress = Progress::new(&job, global.talk());
+    let ended = client::run(&job, &settings, output, &|event| progress.tell(&event));
     ended.map_err(|source| Failure::Client {
         file,
         source: Box::new(source),

@@ -1,5 +1,6 @@
-//! `encamp validate`: is the job file right, and what would its task be allowed, as far as that can be said without running it?
+//! `encamp validate`: is the job file right, and what would its tasks be allowed, as far as that can be said without running it?
 use client::Checked;
+use driver::{Kind, Warning};
 use jobspec::Diagnostic;
 
 use crate::cli::{Global, Validate};
@@ -16,7 +17,10 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
                 let warnings = client::warnings(&job, &settings);
                 let strictness = Strictness::of(validate.strict);
                 let warnings = strictness.judge(warnings, &file)?;
-                checked.warnings.splice(0..0, warnings);
+                // Those of the whole job come first.
+                if let Some(first) = checked.first_mut() {
+                    first.warnings.splice(0..0, warnings);
+                }
                 Ok((file, checked))
             }
             Err(source) => Err(Failure::Client {
@@ -34,21 +38,41 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn in_words(file: &JobFile, checked: &Checked, style: Style) -> String {
-    let mut text = report::warnings(&checked.warnings, file, style);
-    for warning in &checked.operator_warnings {
+fn in_words(file: &JobFile, tasks: &[Checked], style: Style) -> String {
+    let mut text = String::new();
+    for checked in tasks {
+        text += &report::warnings(&checked.warnings, file, style);
+    }
+    for (driver, warning) in of_operator(tasks) {
         text += &format!(
             "Warning: plugin {:?}: {}: {}\n",
-            checked.driver.name(),
+            driver.name(),
             warning.option,
             warning.message
         );
     }
     text += &format!("{}: the job is valid\n", file.name);
-    text + &allowed::lines(checked)
+    tasks
+        .iter()
+        .for_each(|checked| text += &allowed::lines(checked));
+    text
 }
 
-fn in_json(checked: Result<(JobFile, Checked), Failure>) -> Result<u8, Failure> {
+/// What the operator of each driver is warned of, once however many tasks it has.
+pub(crate) fn of_operator(tasks: &[Checked]) -> Vec<(Kind, &Warning)> {
+    let mut drivers: Vec<Kind> = Vec::new();
+    let mut warnings = Vec::new();
+    for checked in tasks {
+        if !drivers.contains(&checked.driver) {
+            drivers.push(checked.driver);
+            let of = |warning| (checked.driver, warning);
+            warnings.extend(checked.operator_warnings.iter().map(of));
+        }
+    }
+    warnings
+}
+
+fn in_json(checked: Result<(JobFile, Vec<Checked>), Failure>) -> Result<u8, Failure> {
     let (document, code) = match &checked {
         Ok((file, checked)) => (machine::valid(file, checked), 0),
         Err(failure) => match mistakes(failure) {

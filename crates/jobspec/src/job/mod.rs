@@ -75,6 +75,18 @@ pub enum JobType {
     Sysbatch,
 }
 
+impl JobType {
+    /// As it is written in a job file.
+    pub fn name(self) -> &'static str {
+        match self {
+            JobType::Service => "service",
+            JobType::Batch => "batch",
+            JobType::System => "system",
+            JobType::Sysbatch => "sysbatch",
+        }
+    }
+}
+
 /// A group.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Group {

@@ -1,4 +1,5 @@
-//! Live output: two fifos that the task writes to, and a pump for each that copies byte for byte.
+//! Live output: two fifos that the task writes to, and a pump for each that copies what comes, to where it is read and
+//! to where it is kept.
 //!
 //! A pump holds its fifo open for reading and writing, so it sees no end between two starts of a task, and what
 //! matters is whether it is empty. After a task's end all its processes are dead, so whatever it wrote is in the
@@ -6,11 +7,15 @@
 //!
 //! Whoever reads our output sets the pace, as with any program: while they do not read, the task waits in write(2).
 //! When they are gone (`encamp run … | head`) the task runs on and its output is thrown away, as podman has it.
+pub(crate) mod logs;
+pub(crate) mod sink;
+
 use std::collections::VecDeque;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -20,16 +25,77 @@ use rustix::io::{Errno, ioctl_fionread, read, write};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::error::{Attempt, HostError};
-use crate::message::{Inbox, Message};
-use crate::tty::write_all;
+use crate::message::Inbox;
+use crate::output::logs::Rotation;
+use crate::output::sink::Sink;
+use crate::runner::order::Message;
 
-/// Where a task's output goes.
+/// Where a run's output goes.
 #[derive(Debug)]
 pub struct Output {
-    /// For its standard output.
+    /// For its tasks' standard output.
     pub stdout: OwnedFd,
-    /// For its standard error.
+    /// For its tasks' standard error.
     pub stderr: OwnedFd,
+    /// Whether lines begin with their task's name.
+    pub prefix: Prefix,
+}
+
+/// Whether lines begin with their task's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// When there is more than one task.
+    WhenSeveral,
+    /// Always.
+    Always,
+}
+
+/// A run's output, for all of its tasks.
+#[derive(Debug)]
+pub(crate) enum Outlet {
+    /// One task's, byte for byte.
+    Plain([OwnedFd; 2]),
+    /// Line by line.
+    Shared([Arc<Mutex<OwnedFd>>; 2]),
+}
+
+impl Outlet {
+    pub(crate) fn of(output: Output, tasks: usize) -> Outlet {
+        let Output {
+            stdout,
+            stderr,
+            prefix,
+        } = output;
+        if tasks == 1 && prefix == Prefix::WhenSeveral {
+            Outlet::Plain([stdout, stderr])
+        } else {
+            Outlet::Shared([stdout, stderr].map(|fd| Arc::new(Mutex::new(fd))))
+        }
+    }
+
+    /// The ends of a task's two streams; `name` stands before its lines.
+    pub(crate) fn sinks(&self, name: &str) -> Result<[Sink; 2], HostError> {
+        match self {
+            Outlet::Plain([stdout, stderr]) => Ok([plain(stdout)?, plain(stderr)?]),
+            Outlet::Shared(both) => Ok(both.each_ref().map(|to| Sink::lines(Arc::clone(to), name))),
+        }
+    }
+}
+
+fn plain(fd: &OwnedFd) -> Result<Sink, HostError> {
+    let copy = fd
+        .try_clone()
+        .attempt(|| "duplicate an output".to_owned())?;
+    Ok(Sink::Plain(copy))
+}
+
+/// One stream of a task: from its FIFO to where it goes and is kept.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    pub(crate) fifo: PathBuf,
+    pub(crate) sink: Sink,
+    /// None: it is not kept.
+    pub(crate) log: Option<Rotation>,
 }
 
 /// Two running pumps.
@@ -40,22 +106,20 @@ pub(crate) struct Pumps {
 
 impl Pumps {
     pub(crate) fn start(
-        output: Output,
-        stdout: &Path,
-        stderr: &Path,
-        inbox: &Inbox,
+        [stdout, stderr]: [Stream; 2],
+        messages: &Sender<Message>,
     ) -> Result<Pumps, HostError> {
-        let out = start_pump("stdout", stdout, output.stdout, inbox.sender())?;
-        let err = start_pump("stderr", stderr, output.stderr, inbox.sender())?;
+        let out = start_pump("stdout", stdout, messages.clone())?;
+        let err = start_pump("stderr", stderr, messages.clone())?;
         Ok(Pumps {
             controls: vec![out, err],
         })
     }
 
-    /// Waits until all that the ended task wrote is written, or nothing was written for so long. After a signal, which
-    /// is left in the inbox, it waits no longer than a moment: who reads our output may have stopped reading for good.
+    /// Waits until all that the ended task wrote is written, or nothing was written for so long. After an order to end,
+    /// which is left in the inbox, it waits no longer than a moment: who reads our output may have stopped reading for good.
     /// True when all is written.
-    pub(crate) fn drain(&self, inbox: &mut Inbox, patience: Duration) -> bool {
+    pub(crate) fn drain(&self, inbox: &mut Inbox<Message>, patience: Duration) -> bool {
         let mut missing = self
             .controls
             .iter()
@@ -67,7 +131,7 @@ impl Pumps {
             match inbox.next_within(limit) {
                 Some(Message::Drained) => missing -= 1,
                 Some(other) => {
-                    if matches!(other, Message::Signal(_)) {
+                    if matches!(other, Message::Kill(_) | Message::KillNow(_)) {
                         limit = LAST_MOMENT;
                     }
                     others.push_back(other);
@@ -85,12 +149,12 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 fn start_pump(
     name: &'static str,
-    fifo: &Path,
-    to: OwnedFd,
+    stream: Stream,
     messages: Sender<Message>,
 ) -> Result<OwnedFd, HostError> {
+    let Stream { fifo, sink, log } = stream;
     let from = open(
-        fifo,
+        &fifo,
         OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW,
         Mode::empty(),
     )
@@ -99,7 +163,8 @@ fn start_pump(
     let mut pump = Pump {
         name,
         from,
-        to,
+        sink,
+        log,
         orders,
         messages,
         buffer: vec![0; 64 << 10],
@@ -115,7 +180,8 @@ fn start_pump(
 struct Pump {
     name: &'static str,
     from: OwnedFd,
-    to: OwnedFd,
+    sink: Sink,
+    log: Option<Rotation>,
     orders: OwnedFd,
     messages: Sender<Message>,
     buffer: Vec<u8>,
@@ -131,6 +197,7 @@ impl Pump {
                 Ok(0) => return,
                 Ok(_) => {
                     self.drain();
+                    self.finish();
                     let _ = self.messages.send(Message::Drained);
                 }
                 Err(_) => {}
@@ -173,12 +240,31 @@ impl Pump {
     fn copy(&mut self, most: usize) -> usize {
         let most = most.min(self.buffer.len());
         let count = read(&self.from, &mut self.buffer[..most]).unwrap_or(0);
+        let bytes = &self.buffer[..count];
+        if let Some(log) = &mut self.log
+            && let Err(error) = log.write(bytes)
+        {
+            let _ = self.messages.send(Message::LogLost(self.name, error));
+        }
         if !self.lost
-            && let Err(error) = write_all(self.to.as_fd(), &self.buffer[..count])
+            && let Err(error) = self.sink.write(bytes)
         {
             self.lose(error);
         }
         count
+    }
+
+    /// The task has ended.
+    fn finish(&mut self) {
+        if !self.lost
+            && let Err(error) = self.sink.finish()
+        {
+            self.lose(error);
+        }
+        let dropped = self.log.as_mut().map_or(0, Rotation::dropped);
+        if dropped > 0 {
+            let _ = self.messages.send(Message::LogDropped(self.name, dropped));
+        }
     }
 
     fn lose(&mut self, error: io::Error) {
@@ -194,14 +280,16 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use std::fs::{File, OpenOptions};
     use std::io::{Read, Write};
+    use std::path::Path;
 
     use super::*;
     use crate::dirs::Dir;
+    use crate::runner::order::Order;
     use crate::testing::Scratch;
 
     struct World {
         _scratch: Scratch,
-        inbox: Inbox,
+        inbox: Inbox<Message>,
         pumps: Pumps,
         stdout: File,
         fifo: File,
@@ -212,12 +300,15 @@ mod tests {
         let dir = Dir::open(scratch.path()).unwrap();
         let (out, err) = (dir.make_fifo("out").unwrap(), dir.make_fifo("err").unwrap());
         let (stdout, to) = pipe_with(PipeFlags::CLOEXEC).unwrap();
-        let output = Output {
-            stdout: to,
-            stderr: File::create("/dev/null").unwrap().into(),
+        let null = File::create("/dev/null").unwrap().into();
+        let stream = |fifo: &Path, to| Stream {
+            fifo: fifo.to_owned(),
+            sink: Sink::Plain(to),
+            log: None,
         };
         let inbox = Inbox::new();
-        let pumps = Pumps::start(output, &out, &err, &inbox).unwrap();
+        let streams = [stream(&out, to), stream(&err, null)];
+        let pumps = Pumps::start(streams, &inbox.sender()).unwrap();
         let fifo = OpenOptions::new().write(true).open(out).unwrap();
         World {
             _scratch: scratch,
@@ -271,11 +362,12 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_sleeps_is_left_alone_on_a_signal() {
+    fn a_reader_that_sleeps_is_left_alone_when_the_task_is_to_end() {
         let mut world = world();
         world.fifo.write_all(&vec![b'x'; 100_000]).unwrap();
-        world.inbox.sender().send(Message::Signal(2)).unwrap();
+        let order = Order::default();
+        world.inbox.sender().send(Message::Kill(order)).unwrap();
         assert!(!world.pumps.drain(&mut world.inbox, Duration::MAX));
-        assert!(matches!(world.inbox.next(), Message::Signal(2)));
+        assert!(matches!(world.inbox.next(), Message::Kill(_)));
     }
 }

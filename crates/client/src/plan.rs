@@ -254,6 +254,11 @@ impl Plan<'_> {
 /// what it may unveil, and `chroot_env` is the client's, where Nomad has it, unless the plugin has its own.
 pub fn operator_config(kind: Kind, node: &Node) -> Values {
     let mut values = node.plugins.get(&kind).cloned().unwrap_or_default();
+    // Nomad's client would fill the root under `chroot`; here the driver makes it.
+    let chroot = |value: &&mut options::Value| **value == "chroot".into();
+    if let Some(isolation) = values.get_mut("fs_isolation").filter(chroot) {
+        *isolation = "image".into();
+    }
     match kind {
         Kind::Exec if node.chroot_env.is_empty() => {}
         Kind::Exec => {

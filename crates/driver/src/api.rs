@@ -38,6 +38,8 @@ pub(crate) struct Configured {
     pub(crate) inherited: BTreeMap<String, String>,
     /// Who reads what is denied.
     pub(crate) watch: OnceLock<Arc<Watch>>,
+    /// The environment of the agent that started this process; empty without one.
+    pub(crate) agent: BTreeMap<String, String>,
 }
 
 /// The operator's configuration of one of the two.
@@ -149,6 +151,8 @@ pub struct ExitResult {
     pub oom_killed: bool,
     /// The kernel wrote its memory down when it died (core(5)).
     pub core_dumped: bool,
+    /// The signal of a stop after which it did not end in time, so that it was killed.
+    pub killed_after: Option<i32>,
     /// What became of it when the shim was lost (`the shim was killed and took the task with it`).
     pub error: Option<String>,
     /// When it ended.

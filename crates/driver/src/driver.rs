@@ -6,12 +6,14 @@ use std::sync::{Arc, OnceLock};
 
 use sandbox::Spec;
 
+use crate::agent_env::AgentEnv;
 use crate::api::{
     ConfigError, Configured, Driver, Features, Fingerprint, FsIsolation, Kind, Operator, Place,
     StartError,
 };
 use crate::capabilities::Supported;
 use crate::denials::Watch;
+use crate::exec::placed::Placed;
 use crate::lower::Given;
 use crate::options::{self, Opt, Values, tables};
 use crate::resolver::Resolver;
@@ -74,12 +76,44 @@ impl Driver {
             hidden,
             inherited: inherited(),
             watch: OnceLock::new(),
+            agent: BTreeMap::new(),
         })))
     }
 
     /// Has what tasks started from now on are denied read, so that [`crate::Task::denials`] can tell it. The first call counts.
     pub fn watch(&self, watch: &Arc<Watch>) {
         let _ = self.0.watch.set(Arc::clone(watch));
+    }
+
+    /// The same in an agent's plugin: with the agent's environment, of which the client hands tasks more than they should have, or less.
+    #[must_use]
+    pub fn of_agent(self, environment: BTreeMap<String, String>) -> Driver {
+        let Driver(shared) = self;
+        let configured = Arc::try_unwrap(shared).map(|configured| Configured {
+            agent: environment,
+            ..configured
+        });
+        // Shared already: then it is at work, and stays what it is.
+        Driver(configured.map_or_else(|shared| shared, Arc::new))
+    }
+
+    /// Names of what the client gave a task of the agent's environment and `agent_env` does not let through.
+    pub fn withheld(&self, task: &TaskConfig) -> Vec<String> {
+        let agent = self.agent_env();
+        let withheld = |(name, value): &(&String, &String)| agent.withholds(name, value);
+        let names = task.env.iter().filter(withheld);
+        names.map(|(name, _)| name.clone()).collect()
+    }
+
+    fn agent_env(&self) -> AgentEnv<'_> {
+        AgentEnv {
+            patterns: match &self.0.operator {
+                Operator::Exec(operator) => &operator.agent_env,
+                Operator::Exec2(operator) => &operator.agent_env,
+            },
+            isolation: self.features().fs_isolation,
+            variables: &self.0.agent,
+        }
     }
 
     /// Which of the two.
@@ -92,13 +126,14 @@ impl Driver {
 
     /// What it can do.
     pub fn features(&self) -> Features {
-        let (fs_isolation, network_isolation_modes, dynamic_workload_users) = match self.kind() {
-            Kind::Exec => (
-                FsIsolation::Image,
+        let (fs_isolation, network_isolation_modes, dynamic_workload_users) = match &self.0.operator
+        {
+            Operator::Exec(operator) => (
+                operator.fs_isolation,
                 vec![NetworkMode::Host, NetworkMode::Group],
                 false,
             ),
-            Kind::Exec2 => (
+            Operator::Exec2(_) => (
                 FsIsolation::Unveil,
                 vec![NetworkMode::None, NetworkMode::Host, NetworkMode::Group],
                 true,
@@ -175,6 +210,7 @@ impl Driver {
             placed,
             resolver,
             inherited,
+            agent: self.agent_env(),
         };
         match operator {
             Operator::Exec(operator) => {
@@ -185,7 +221,7 @@ impl Driver {
             Operator::Exec2(operator) => {
                 let config = exec2::Config::read(&values, operator)?;
                 let survey = exec2::survey::survey(task, user, &config, operator)?;
-                exec2::lower(given(&[]), &config, operator, &survey)
+                exec2::lower(given(&Placed::default()), &config, operator, &survey)
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Whether this host can run a driver.
 use std::collections::BTreeMap;
 
-use crate::api::{Attribute, Fingerprint, Health, Operator};
-use crate::{capabilities, exec2};
+use crate::api::{Attribute, Fingerprint, FsIsolation, Health, Operator};
+use crate::{capabilities, exec, exec2};
 
 pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
     let without = |health, description: &str| Fingerprint {
@@ -17,7 +17,7 @@ pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
         return without(Health::Unhealthy, "Failed to discover cgroup mount point");
     }
     match operator {
-        Operator::Exec(_) => exec(),
+        Operator::Exec(operator) => exec(operator),
         Operator::Exec2(operator) => match sandbox::landlock::abi() {
             Some(abi) => exec2(operator, abi),
             None => without(Health::Unhealthy, NO_LANDLOCK),
@@ -28,12 +28,15 @@ pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
 /// With the way out.
 pub(crate) const NO_LANDLOCK: &str = "landlock not available: it needs Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK, and landlock in the kernel's lsm= list";
 
-fn exec() -> Fingerprint {
+fn exec(operator: &exec::Operator) -> Fingerprint {
+    // `client.chroot_env` does not reach a driver that makes its root itself: an operator who set it must know.
+    let description = match operator.fs_isolation {
+        FsIsolation::Chroot => "Healthy",
+        _ => "Healthy (chroot_env is this plugin's own option; the client's is not used)",
+    };
     Fingerprint {
         health: Health::Healthy,
-        // `client.chroot_env` does not reach a driver that makes its root itself: an operator who set it must know.
-        description: "Healthy (chroot_env is this plugin's own option; the client's is not used)"
-            .to_owned(),
+        description: description.to_owned(),
         attributes: BTreeMap::from([("driver.exec".to_owned(), Attribute::Bool(true))]),
     }
 }

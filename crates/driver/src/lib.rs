@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod agent_env;
 mod allowed;
 mod api;
 mod capabilities;
@@ -44,6 +45,7 @@ mod state_dir;
 mod stats;
 mod task;
 pub mod task_config;
+mod transient;
 pub mod users;
 mod warnings;
 

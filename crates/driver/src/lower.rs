@@ -4,7 +4,9 @@ use std::path::{Component, Path, PathBuf};
 
 use sandbox::spec::{Input, Missing, Mount, MountFlags, Output, Propagation, Source, Stdio};
 
+use crate::agent_env::AgentEnv;
 use crate::api::StartError;
+use crate::exec::placed::Placed;
 use crate::resolver::Resolver;
 use crate::task_config::{self, Stdin, TaskConfig};
 use crate::users::User;
@@ -19,11 +21,13 @@ pub(crate) struct Given<'a> {
     /// Directories that no task may see.
     pub(crate) hidden: &'a [PathBuf],
     /// What lies in the task directory beside Nomad's own directories, relative to it: artifacts and templates put it there.
-    pub(crate) placed: &'a [PathBuf],
+    pub(crate) placed: &'a Placed,
     /// How the host resolves names.
     pub(crate) resolver: &'a Resolver,
     /// `HOME`, `USER` and `TMPDIR` of this process, which Nomad's client may have passed on.
     pub(crate) inherited: &'a BTreeMap<String, String>,
+    /// What of the agent's environment the task gets.
+    pub(crate) agent: AgentEnv<'a>,
 }
 
 /// Where a task lies on the host.

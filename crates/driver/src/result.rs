@@ -16,10 +16,19 @@ impl From<&ExitStatus> for ExitResult {
             // A kill of ours is no kill of the kernel's, whatever happened to memory before.
             oom_killed: status.oom_kills > 0 && failed && !status.forced,
             core_dumped: status.core,
+            killed_after: killed_after(status),
             ended_at: Some(status.ended_at),
             ..from_end(end)
         }
     }
+}
+
+/// Neither a kill that was asked for nor that of a PID 1 that could not hear is one for want of time.
+fn killed_after(status: &ExitStatus) -> Option<i32> {
+    let late = status.forced && !status.deaf;
+    status
+        .stopped_by
+        .filter(|signal| late && *signal != signals::KILL)
 }
 
 /// Code and signal only.
@@ -92,6 +101,26 @@ mod tests {
             result(End::Signal(9), Some(2), true, true, 0),
             (130, 2, false)
         );
+    }
+
+    #[test]
+    fn a_kill_for_want_of_time_names_the_signal_before_it() {
+        let after = |stopped_by, forced, deaf| {
+            let status = ExitStatus {
+                end: End::Signal(9),
+                core: false,
+                oom_kills: 0,
+                stopped_by,
+                forced,
+                deaf,
+                ended_at: SystemTime::UNIX_EPOCH,
+            };
+            ExitResult::from(&status).killed_after
+        };
+        assert_eq!(after(Some(15), true, false), Some(15));
+        assert_eq!(after(Some(15), false, false), None);
+        assert_eq!(after(Some(15), true, true), None);
+        assert_eq!(after(Some(9), true, false), None);
     }
 
     #[test]

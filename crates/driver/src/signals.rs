@@ -60,6 +60,15 @@ pub fn parse(given: &str) -> Option<i32> {
     (0..=RT_MAX).contains(&number).then_some(number)
 }
 
+/// `SIGTERM`, or the number of one that has no name here.
+pub fn name(number: i32) -> String {
+    let named = NAMES.iter().find(|(_, known)| *known == number);
+    named.map_or_else(
+        || format!("signal {number}"),
+        |(name, _)| format!("SIG{name}"),
+    )
+}
+
 fn by_name(name: &str) -> Option<i32> {
     NAMES
         .iter()

@@ -16,7 +16,9 @@ use crate::denials::Watched;
 use crate::handle::{Handle, Started};
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
-use crate::{device_rules, exec, exec2, fingerprint, given_cgroup, limits, lower, state_dir};
+use crate::{
+    device_rules, exec, exec2, fingerprint, given_cgroup, limits, lower, signals, state_dir,
+};
 
 /// How long what a crashed predecessor left in the cgroup may take to die.
 const EMPTYING: Duration = Duration::from_secs(10);
@@ -40,6 +42,25 @@ impl Driver {
             release_reader(&task.stderr_path);
         }
         started
+    }
+
+    /// Ends what an earlier start of this id left running, of which nobody knows: a plugin that died before it could answer is asked again
+    /// through the next one.
+    ///
+    /// # Errors
+    /// A shim that does not answer.
+    pub fn end_unknown(&self, id: &str) -> Result<(), StartError> {
+        let state = state_dir::of(&self.0.place.state_dir, id);
+        if state.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        let act = format!("end what an earlier start left in {}", state.display());
+        let ended = match shim::attach(&state) {
+            Ok(Found::Alive(shim, _)) => shim.stop(signals::KILL, Duration::ZERO),
+            Ok(Found::Ended(_) | Found::Lost) => Ok(()),
+            Err(error) => Err(error),
+        };
+        ended.map_err(|error| host(act, error))
     }
 
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {

@@ -54,7 +54,12 @@ pub(crate) fn configure(
     let compute = compute(request.nomad_config.as_ref());
     let driver =
         Driver::new(kind, &values, place.of_a_driver(compute)).map_err(|error| failed(&error))?;
-    Ok(request.nomad_config.is_some().then_some(driver))
+    let agent = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(request
+        .nomad_config
+        .is_some()
+        .then(|| driver.of_agent(agent.collect())))
 }
 
 /// As Nomad reckons it: an override, or the sum over all cores. Never zero, since limits are divided by it.

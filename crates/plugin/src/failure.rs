@@ -18,6 +18,15 @@ pub(crate) fn unknown_task() -> Status {
     Status::unknown("task not found for given id")
 }
 
+/// A start that may succeed later is told from one that never will: the job's restart policy is for the former.
+pub(crate) fn not_started(error: &driver::StartError) -> Status {
+    if error.is_transient() {
+        recoverable(shorten(&chain(error)))
+    } else {
+        failed(error)
+    }
+}
+
 /// An error with everything that it comes from.
 pub(crate) fn failed(error: &dyn Error) -> Status {
     Status::unknown(shorten(&chain(error)))

@@ -13,7 +13,7 @@ use crate::proto::plugin::{ConnInfo, Empty, StdioData};
 type Silence<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// A stream that stays open and never says anything.
-pub(crate) fn silence<T: Send + 'static>() -> Silence<T> {
+fn silence<T: Send + 'static>() -> Silence<T> {
     Box::pin(tokio_stream::pending())
 }
 

@@ -10,6 +10,7 @@
 mod base;
 mod config;
 mod entered;
+mod events;
 mod failure;
 mod features;
 mod goplugin;

@@ -4,18 +4,19 @@ use std::os::unix::fs::DirBuilderExt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use driver::{Kind, StartError};
+use driver::{Kind, StartError, TaskConfig};
+use prost::Message;
 use tokio::sync::watch;
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::base::Configured;
-use crate::failure::failed;
-use crate::goplugin::silence;
+use crate::events::Subject;
+use crate::failure::{failed, not_started};
 use crate::proto::drivers as wire;
 use crate::proto::drivers::driver_server::Driver;
 use crate::streams::{fingerprints, samples};
-use crate::task_config::task_config;
+use crate::task_config::NotATask;
 use crate::tasks::{Known, Tasks};
 use crate::wire::{duration, exit_result, status};
 use crate::{entered, features, log, schema};
@@ -65,14 +66,32 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 /// Starts the task that the message describes.
 fn start(configured: &Configured, tasks: &Tasks, message: &[u8]) -> Result<Arc<Known>, Status> {
-    let task = task_config(message).map_err(|error| failed(&error))?;
-    tasks.start(&task.id, || {
-        make_state_dir(configured).map_err(|error| failed(&error))?;
-        configured
-            .driver
-            .start(&task)
-            .map_err(|error| failed(&error))
-    })
+    let message =
+        wire::TaskConfig::decode(message).map_err(|error| failed(&NotATask::from(error)))?;
+    let subject = Subject::from(&message);
+    let task = TaskConfig::try_from(message).map_err(|error| failed(&error))?;
+    let known = tasks.start(&subject, || {
+        make_state_dir(configured)
+            .and_then(|()| configured.driver.end_unknown(&task.id))
+            .and_then(|()| configured.driver.start(&task))
+            .map_err(|error| not_started(&error))
+    })?;
+    report_withheld(&configured.driver.withheld(&task), &task.id);
+    report_refusals(&known);
+    if let Ok(status) = known.task.inspect() {
+        tasks.events.started(&subject, &status);
+    }
+    Ok(known)
+}
+
+fn report_withheld(names: &[String], id: &str) {
+    if !names.is_empty() {
+        let pairs = [("task", id), ("names", &names.join(" "))];
+        log::debug(
+            "kept what the agent_env option does not let through",
+            &pairs,
+        );
+    }
 }
 
 /// Here and not when the driver is configured: an agent starts its plugins more often than it uses them.
@@ -120,13 +139,13 @@ fn recover(
             handle.version
         )));
     }
-    let id = handle_id(handle)?;
-    tasks.recover(&id, || {
+    let subject = subject(handle)?;
+    tasks.recover(&subject, || {
         let task = configured
             .driver
             .recover(&handle.driver_state)
             .map_err(|error| failed(&error))?;
-        if task.id() == id {
+        if task.id() == subject.task_id {
             Ok(task)
         } else {
             Err(Status::unknown(format!(
@@ -137,13 +156,13 @@ fn recover(
     })
 }
 
-fn handle_id(handle: &wire::TaskHandle) -> Result<String, Status> {
-    let config: wire::TaskConfig =
-        prost::Message::decode(handle.config.as_slice()).map_err(|error| failed(&error))?;
+fn subject(handle: &wire::TaskHandle) -> Result<Subject, Status> {
+    let config =
+        wire::TaskConfig::decode(handle.config.as_slice()).map_err(|error| failed(&error))?;
     if config.id.is_empty() {
         Err(Status::unknown("the handle names no task"))
     } else {
-        Ok(config.id)
+        Ok(Subject::from(&config))
     }
 }
 
@@ -204,7 +223,6 @@ impl Driver for Service {
         let handle = blocking(move || {
             let message = request.into_inner().task;
             let known = start(&configured, &tasks, &message)?;
-            report_refusals(&known);
             let (state, driver_state) = (wire::TaskState::Running.into(), known.task.handle());
             Ok(wire::TaskHandle {
                 version: HANDLE_VERSION,
@@ -315,7 +333,7 @@ impl Driver for Service {
         &self,
         _: Request<wire::TaskEventsRequest>,
     ) -> Answer<Self::TaskEventsStream> {
-        Ok(Response::new(silence()))
+        Ok(Response::new(Box::pin(self.tasks.events.stream())))
     }
 
     async fn signal_task(

@@ -10,6 +10,7 @@ use driver::{ExitResult, Task};
 use tokio::sync::watch;
 use tonic::Status;
 
+use crate::events::{Events, Subject};
 use crate::failure::{chain, failed, unknown_task};
 
 /// A waiter only reads a socket and keeps a result.
@@ -46,7 +47,7 @@ struct Waiter {
 }
 
 impl Waiter {
-    fn new() -> std::io::Result<Waiter> {
+    fn new(subject: Subject, events: Events) -> std::io::Result<Waiter> {
         let (hand_over, handed_over) = mpsc::channel::<Arc<Task>>();
         let (publish, end) = watch::channel(None);
         thread::Builder::new()
@@ -54,7 +55,10 @@ impl Waiter {
             .stack_size(WAITER_STACK)
             .spawn(move || {
                 if let Ok(task) = handed_over.recv() {
-                    publish.send_replace(Some(task.wait().map_err(|error| chain(&error))));
+                    let end = task.wait().map_err(|error| chain(&error));
+                    // First, while the agent still listens for this task.
+                    events.ended(&subject, &end);
+                    publish.send_replace(Some(end));
                 }
             })?;
         Ok(Waiter { hand_over, end })
@@ -75,6 +79,7 @@ impl Waiter {
 #[derive(Debug, Default)]
 pub(crate) struct Tasks {
     known: Mutex<HashMap<String, Slot>>,
+    pub(crate) events: Events,
     /// One recovery at a time: two of the same task would each find the other unfinished.
     recovery: Mutex<()>,
 }
@@ -100,11 +105,12 @@ impl Tasks {
     /// Starts a task under an id that nobody has yet. Blocks.
     pub(crate) fn start(
         &self,
-        id: &str,
+        subject: &Subject,
         start: impl FnOnce() -> Result<Task, Status>,
     ) -> Result<Arc<Known>, Status> {
-        let reserved = Reserved::new(self, id)?;
-        let waiter = Waiter::new().map_err(|error| failed(&error))?;
+        let reserved = Reserved::new(self, &subject.task_id)?;
+        let waiter =
+            Waiter::new(subject.clone(), self.events.clone()).map_err(|error| failed(&error))?;
         let known = waiter.watch(start()?);
         reserved.fill(&known);
         Ok(known)
@@ -113,14 +119,14 @@ impl Tasks {
     /// Takes a recovered task in, unless it is known already. Blocks.
     pub(crate) fn recover(
         &self,
-        id: &str,
+        subject: &Subject,
         recover: impl FnOnce() -> Result<Task, Status>,
     ) -> Result<(), Status> {
         let _alone = self.recovery.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.find(id).is_some() {
+        if self.find(&subject.task_id).is_some() {
             return Ok(());
         }
-        self.start(id, recover).map(drop)
+        self.start(subject, recover).map(drop)
     }
 
     /// Forgets a task, if it is still this one.

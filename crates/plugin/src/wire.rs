@@ -129,9 +129,8 @@ mod tests {
             exit_code: 137,
             signal: 9,
             oom_killed: true,
-            core_dumped: false,
-            error: None,
             ended_at,
+            ..ExitResult::default()
         };
         let (task, _) = status(&Status {
             state: State::Exited,

@@ -8,6 +8,10 @@ pub(crate) const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
 
 /// The task's environment, with references to what the client left out filled in, and the user's three names on top.
 pub(super) fn environment(given: Given<'_>) -> BTreeMap<String, String> {
+    let offered: BTreeMap<_, _> = given.agent.offered().collect();
+    let path = offered
+        .get(&"PATH".to_owned())
+        .map_or(DEFAULT_PATH, |path| path.as_str());
     let user = given.user;
     let home = if user.home.is_empty() {
         "/"
@@ -15,7 +19,7 @@ pub(super) fn environment(given: Given<'_>) -> BTreeMap<String, String> {
         &user.home
     };
     let host = [
-        ("PATH", DEFAULT_PATH),
+        ("PATH", path),
         ("HOME", home),
         ("USER", &user.name),
         ("LOGNAME", &user.name),
@@ -24,10 +28,15 @@ pub(super) fn environment(given: Given<'_>) -> BTreeMap<String, String> {
         .task
         .env
         .iter()
+        .filter(|(name, value)| !given.agent.withholds(name, value))
         .map(|(name, value)| (name.clone(), expand(value, &host)))
         .collect();
+    for (name, value) in &offered {
+        env.entry((*name).clone())
+            .or_insert_with(|| (*value).clone());
+    }
     env.entry("PATH".to_owned())
-        .or_insert_with(|| DEFAULT_PATH.to_owned());
+        .or_insert_with(|| path.to_owned());
     for (name, value) in &host[1..] {
         env.insert((*name).to_owned(), (*value).to_owned());
     }

@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 
 use sandbox::spec::{CapabilitySet, Sharing};
 
-use crate::api::ConfigError;
+use crate::agent_env::Patterns;
+use crate::api::{ConfigError, FsIsolation};
 use crate::capabilities::Supported;
 use crate::ids::Ranges;
 use crate::options::{Read as _, Values};
@@ -37,6 +38,10 @@ pub struct Operator {
     pub chroot_env: BTreeMap<String, String>,
     /// Deny tasks the system calls of the list.
     pub seccomp: bool,
+    /// Who makes the root: the driver (`Image`), or Nomad's client (`Chroot`).
+    pub fs_isolation: FsIsolation,
+    /// What of the agent's environment tasks get.
+    pub agent_env: Patterns,
     pub(crate) supported: Supported,
     denied_uids: Ranges,
     denied_gids: Ranges,
@@ -45,6 +50,7 @@ pub struct Operator {
 impl Operator {
     /// From checked values.
     pub(crate) fn read(values: &Values, supported: Supported) -> Result<Operator, ConfigError> {
+        let fs_isolation = fs_isolation(values)?;
         let mode = |option: &'static str| {
             sharing(&values.text(option)).ok_or_else(|| ConfigError::Value {
                 option,
@@ -59,8 +65,10 @@ impl Operator {
             default_pid: mode("default_pid_mode")?,
             default_ipc: mode("default_ipc_mode")?,
             allow_caps: allow_caps(values, supported)?,
-            chroot_env: chroot_env(values)?,
+            chroot_env: chroot_env(values, fs_isolation)?,
             seccomp: values.flag("seccomp"),
+            fs_isolation,
+            agent_env: Patterns::read(values)?,
             supported,
             denied_uids: denied(values, "denied_host_uids", "deniedHostUIDs")?,
             denied_gids: denied(values, "denied_host_gids", "deniedHostGIDs")?,
@@ -89,6 +97,18 @@ pub(crate) fn sharing(mode: &str) -> Option<Sharing> {
     }
 }
 
+fn fs_isolation(values: &Values) -> Result<FsIsolation, ConfigError> {
+    let option = "fs_isolation";
+    match values.text(option).as_str() {
+        "image" => Ok(FsIsolation::Image),
+        "chroot" => Ok(FsIsolation::Chroot),
+        other => Err(ConfigError::Value {
+            option,
+            message: format!("fs_isolation must be \"image\" or \"chroot\", got {other:?}"),
+        }),
+    }
+}
+
 fn allow_caps(values: &Values, supported: Supported) -> Result<CapabilitySet, ConfigError> {
     supported
         .parse(&values.strings("allow_caps"))
@@ -112,10 +132,19 @@ fn denied(values: &Values, option: &'static str, nomads_name: &str) -> Result<Ra
 }
 
 /// An entry replaces the default list, as in Nomad's client configuration.
-fn chroot_env(values: &Values) -> Result<BTreeMap<String, String>, ConfigError> {
+fn chroot_env(
+    values: &Values,
+    isolation: FsIsolation,
+) -> Result<BTreeMap<String, String>, ConfigError> {
     let given = values
         .string_map("chroot_env")
         .filter(|map| !map.is_empty());
+    if given.is_some() && isolation == FsIsolation::Chroot {
+        return Err(ConfigError::Value {
+            option: "chroot_env",
+            message: "chroot_env is not used with fs_isolation = \"chroot\": Nomad's client fills the root then, as its own client.chroot_env says".to_owned(),
+        });
+    }
     let Some(map) = given else {
         return Ok(DEFAULT_CHROOT_ENV
             .iter()
@@ -169,6 +198,11 @@ mod tests {
                 "default_ipc_mode",
                 "x",
                 r#"default_ipc_mode must be "private" or "host", got "x""#,
+            ),
+            (
+                "fs_isolation",
+                "none",
+                r#"fs_isolation must be "image" or "chroot", got "none""#,
             ),
             (
                 "denied_host_uids",
@@ -237,5 +271,19 @@ mod tests {
         );
         assert!(operator("chroot_env", map("usr", "/usr")).is_err());
         assert!(operator("chroot_env", map("/usr", "/")).is_err());
+    }
+
+    #[test]
+    fn a_chroot_env_beside_a_chroot_of_the_clients_is_an_error() {
+        let map = BTreeMap::from([("/usr".to_owned(), "/usr".into())]);
+        let values = Values::from([
+            ("chroot_env".to_owned(), Value::Map(map)),
+            ("fs_isolation".to_owned(), "chroot".into()),
+        ]);
+        let told = Operator::read(
+            &decode(EXEC_OPERATOR, &values).unwrap(),
+            Supported::up_to(40),
+        );
+        assert!(told.unwrap_err().to_string().contains("client.chroot_env"));
     }
 }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Operator;
+use crate::api::FsIsolation;
 
 /// What Nomad's client, the built-in driver and this one make there; and mount points of the root.
 const OWN: [&str; 11] = [
@@ -27,8 +28,41 @@ const BUILT_IN: &str = "executor.out";
 /// More than anybody places; a filled chroot holds hundreds of thousands.
 const MOST: usize = 256;
 
-/// Paths relative to the task directory, parents first.
-pub(crate) fn survey(task_dir: &Path, operator: &Operator) -> Vec<PathBuf> {
+/// What lies in a task directory: paths relative to it, parents first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Placed {
+    /// Directories of the root that the client filled from the host, with links to the host's own files: what is written there must not
+    /// reach them.
+    pub(crate) filled: Vec<PathBuf>,
+    /// What somebody put there for the task.
+    pub(crate) bound: Vec<PathBuf>,
+}
+
+pub(crate) fn survey(task_dir: &Path, operator: &Operator) -> Placed {
+    match operator.fs_isolation {
+        FsIsolation::Chroot => chroot(task_dir),
+        _ => Placed {
+            filled: Vec::new(),
+            bound: placed(task_dir, operator),
+        },
+    }
+}
+
+/// What has the name of a directory of the host's is taken for its copy: the client's own list is not known here.
+fn chroot(task_dir: &Path) -> Placed {
+    let entries = std::fs::read_dir(task_dir).into_iter().flatten().flatten();
+    let names = entries.map(|entry| PathBuf::from(entry.file_name()));
+    let mut names: Vec<_> = names
+        .filter(|name| !OWN.iter().any(|own| name == Path::new(own)))
+        .collect();
+    names.sort();
+    let (filled, bound) = names
+        .into_iter()
+        .partition(|name| Path::new("/").join(name).is_dir());
+    Placed { filled, bound }
+}
+
+fn placed(task_dir: &Path, operator: &Operator) -> Vec<PathBuf> {
     let whole = walk(task_dir, operator, true);
     if task_dir.join(BUILT_IN).exists() || whole.len() > MOST {
         // What `chroot_env` provides may be a left-over then; whatever else there is, somebody placed.
@@ -118,17 +152,35 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, "").unwrap();
         }
-        let operator = Operator::read(
-            &decode(EXEC_OPERATOR, &Values::new()).unwrap(),
-            Supported::up_to(40),
-        )
-        .unwrap();
-        let found = survey(&root, &operator)
+        let found = survey(&root, &operator("image"));
+        fs::remove_dir_all(&root).unwrap();
+        assert!(found.filled.is_empty());
+        shown(&found.bound)
+    }
+
+    fn shown(paths: &[PathBuf]) -> Vec<String> {
+        paths
             .iter()
             .map(|path| path.display().to_string())
-            .collect();
+            .collect()
+    }
+
+    fn operator(isolation: &str) -> Operator {
+        let values = Values::from([("fs_isolation".to_owned(), isolation.into())]);
+        let values = decode(EXEC_OPERATOR, &values).unwrap();
+        Operator::read(&values, Supported::up_to(40)).unwrap()
+    }
+
+    #[test]
+    fn of_a_chroot_what_the_client_filled_is_told_from_what_was_placed() {
+        let root = std::env::temp_dir().join(format!("encamp-filled-{}", std::process::id()));
+        for directory in ["alloc", "local", "usr/bin", "etc", "encamp-conf/deep"] {
+            fs::create_dir_all(root.join(directory)).unwrap();
+        }
+        let found = survey(&root, &operator("chroot"));
         fs::remove_dir_all(&root).unwrap();
-        found
+        assert_eq!(shown(&found.filled), ["etc", "usr"]);
+        assert_eq!(shown(&found.bound), ["encamp-conf"]);
     }
 
     #[test]

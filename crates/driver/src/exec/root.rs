@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use sandbox::spec::{Device, Missing, Mount, MountFlags, Propagation, Source};
 
 use super::Operator;
-use crate::api::StartError;
+use crate::api::{FsIsolation, StartError};
 use crate::lower::{self, Directories, Given, bind};
 use crate::{devices, generated, task_config};
 
@@ -20,10 +20,14 @@ pub(super) fn mounts(
     operator: &Operator,
     at: &Directories,
 ) -> Result<Vec<Mount>, StartError> {
-    let mut mounts = layers(given, operator);
+    let mut mounts = match operator.fs_isolation {
+        FsIsolation::Chroot => filled(given, at),
+        _ => layers(given, operator),
+    };
     mounts.extend(
         given
             .placed
+            .bound
             .iter()
             .map(|name| bind(at.task.join(name), Path::new("/").join(name))),
     );
@@ -60,6 +64,16 @@ fn layers(given: Given<'_>, operator: &Operator) -> Vec<Mount> {
     };
     let layers = entries.iter().map(|(target, source)| layer(source, target));
     layers.chain(entries.iter().flat_map(covers)).collect()
+}
+
+/// What the client filled, each with a layer over it: its files are links to the host's own, and what a task writes stays its own.
+fn filled(given: Given<'_>, at: &Directories) -> Vec<Mount> {
+    let names = given.placed.filled.iter();
+    let layers = names.map(|name| layer(at.task.join(name), Path::new("/").join(name)));
+    // A chroot may hold copies of what no task may see.
+    layers
+        .chain(given.hidden.iter().map(lower::cover))
+        .collect()
 }
 
 /// A writable layer over a host directory. No device nodes: a task that may make them must not reach a disk by one.

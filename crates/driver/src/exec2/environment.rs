@@ -14,7 +14,10 @@ const DROPPED: [&str; 5] = ["LS_COLORS", "XAUTHORITY", "DISPLAY", "COLORTERM", "
 /// Nomad's client passes the agent's on, so a value that is this process's too is taken for that.
 pub(super) fn environment(given: Given<'_>, layout: &Layout) -> BTreeMap<String, String> {
     let mut env = given.task.env.clone();
-    env.retain(|name, _| !DROPPED.contains(&name.as_str()) && !name.starts_with("LD_"));
+    env.retain(|name, value| {
+        let dropped = DROPPED.contains(&name.as_str()) || name.starts_with("LD_");
+        !dropped && !given.agent.withholds(name, value)
+    });
     env.entry("PATH".to_owned())
         .or_insert_with(|| DEFAULT_PATH.to_owned());
     let tmp = layout.inside.join("tmp").to_string_lossy().into_owned();
@@ -37,6 +40,9 @@ pub(super) fn environment(given: Given<'_>, layout: &Layout) -> BTreeMap<String,
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::agent_env::{AgentEnv, Patterns};
+    use crate::api::FsIsolation;
+    use crate::exec::placed::Placed;
     use crate::task_config::TaskConfig;
     use crate::users;
 
@@ -61,9 +67,14 @@ mod tests {
             task: &task,
             user: &user,
             hidden: &[],
-            placed: &[],
+            placed: &Placed::default(),
             resolver: &crate::resolver::Resolver::default(),
             inherited: &inherited,
+            agent: AgentEnv {
+                patterns: &Patterns::default(),
+                isolation: FsIsolation::Unveil,
+                variables: &own(&[("SECRET", "s")]),
+            },
         };
         environment(given, &Layout::of(&task).unwrap())
     }
@@ -98,6 +109,12 @@ mod tests {
             ("/srv", "/x", "/opt")
         );
         assert_eq!(env["EMPTY"], "");
+    }
+
+    #[test]
+    fn what_is_the_agents_alone_is_dropped() {
+        assert!(!environment_of(&[("SECRET", "s")]).contains_key("SECRET"));
+        assert_eq!(environment_of(&[("SECRET", "own")])["SECRET"], "own");
     }
 
     #[test]

@@ -3,6 +3,7 @@ use sandbox::spec::{CapabilitySet, Ports};
 
 use super::network_rules;
 use super::unveil::Entry;
+use crate::agent_env::Patterns;
 use crate::api::ConfigError;
 use crate::capabilities::Supported;
 use crate::options::{Read as _, Values};
@@ -20,6 +21,8 @@ pub struct Operator {
     pub allow_caps: CapabilitySet,
     /// Deny tasks the system calls of the list.
     pub seccomp: bool,
+    /// What of the agent's environment tasks get.
+    pub agent_env: Patterns,
     /// TCP ports that tasks may use.
     pub network_rules: Option<Ports>,
     pub(crate) supported: Supported,
@@ -34,6 +37,7 @@ impl Operator {
             unveil_paths: unveil_paths(values)?,
             allow_caps: allow_caps(values, supported)?,
             seccomp: values.flag("seccomp"),
+            agent_env: Patterns::read(values)?,
             network_rules: network_rules(values)?,
             supported,
         })

@@ -54,6 +54,10 @@ pub(crate) const EXEC_OPERATOR: &[Opt] = &[
     optional("chroot_env", Kind::StringMap),
     // Not Nomad's: its exec has no filter.
     defaulted("seccomp", Kind::Bool, "true"),
+    // Not Nomad's: there the client decides, and its own exec says `chroot`.
+    defaulted("fs_isolation", Kind::String, r#""image""#),
+    // Not Nomad's: there a task gets all of it.
+    defaulted("agent_env", Kind::Strings, crate::agent_env::DEFAULT),
 ];
 
 /// `config {}` of a task with `driver = "exec2"`.
@@ -75,7 +79,8 @@ pub(crate) const EXEC2_OPERATOR: &[Opt] = &[
     defaulted("unveil_by_task", Kind::Bool, "false"),
     optional("unveil_paths", Kind::Strings),
     defaulted("allow_caps", Kind::Strings, DEFAULT_CAPS),
-    // Not the original's, both.
+    // Not the original's, all three.
     defaulted("seccomp", Kind::Bool, "true"),
     optional("network_rules", Kind::Strings),
+    defaulted("agent_env", Kind::Strings, crate::agent_env::DEFAULT),
 ];

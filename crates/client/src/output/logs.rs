@@ -3,7 +3,8 @@
 //! Tasks may write to that directory, so nothing in it is trusted: it is held open from before the first start, a file
 //! is only ever made new, where nothing is, following no link, and what a task has put in its place is removed by name
 //! and not looked at. The file being written is held open, so what becomes of its name does not matter. Files are
-//! root's: a task can read and remove them, and not write them.
+//! root's: a task can read and remove them, and write to them only with a capability that lets it (`exec` has
+//! `dac_override`); whoever reads them expects nothing of them.
 //!
 //! A file that cannot be written stops nobody: what is lost is counted and told.
 use std::fs::File;

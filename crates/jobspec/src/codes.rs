@@ -47,6 +47,15 @@ codes! {
     RESULT_TOO_LARGE = "E1113" "Result too large";
     INVALID_TEMPLATE = "E1114" "Invalid template";
 
+    UNKNOWN_FUNCTION = "E1115" "Call to unknown function";
+    ARGUMENT_COUNT = "E1116" "Wrong number of function arguments";
+    INVALID_FUNCTION_ARGUMENT = "E1117" "Invalid function argument";
+    FUNCTION_FAILED = "E1118" "Error in function call";
+    INVALID_EXPANSION = "E1119" "Invalid expanding argument value";
+    CONSTANT_REQUIRED = "E1120" "Variables not allowed";
+    DUPLICATE_KEY = "E1121" "Duplicate object key";
+    INVALID_CONDITION = "E1122" "Incorrect condition type";
+
     UNSUPPORTED_ARGUMENT = "E1201" "Unsupported argument";
     UNSUPPORTED_BLOCK = "E1202" "Unsupported block type";
     DUPLICATE_BLOCK = "E1203" "Duplicate block";
@@ -73,6 +82,18 @@ codes! {
     INVALID_LIFECYCLE = "E1330" "Invalid lifecycle";
     INVALID_LOGS = "E1331" "Invalid logs";
     INVALID_MAX_RUN_DURATION = "E1332" "Invalid max_run_duration";
+
+    DUPLICATE_VARIABLE = "E1401" "Duplicate variable";
+    INVALID_TYPE = "E1402" "Invalid type specification";
+    INVALID_DEFAULT = "E1403" "Invalid default value for variable";
+    UNSET_VARIABLE = "E1404" "Unset variable";
+    UNDEFINED_VARIABLE = "E1405" "Undefined variable";
+    INVALID_VARIABLE_VALUE = "E1406" "Invalid value for variable";
+    INVALID_VALIDATION = "E1407" "Invalid variable validation";
+    CIRCULAR_LOCALS = "E1408" "Circular locals";
+    DECLARATION_AMONG_VALUES = "E1409" "Variable declaration in a .var file";
+    INVALID_VARIABLE_FILE = "E1410" "Invalid variable file";
+    INVALID_DYNAMIC = "E1411" "Invalid dynamic block";
 
     WITHOUT_EFFECT = "W1401" "Without effect here";
     DIFFERENT_HERE = "W1402" "Different here";

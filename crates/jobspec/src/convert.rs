@@ -1,6 +1,6 @@
 //! Conversions between HCL's primitive types, as HCL makes them when a value meets an argument of another type.
 
-use crate::Value;
+use crate::cty::Value;
 
 /// Integers below this are exact in a [`Value::Number`].
 pub(crate) const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -11,7 +11,29 @@ pub(crate) fn to_string(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(bool) => Some(bool.to_string()),
-        Value::Null | Value::List(_) | Value::Object(_) => None,
+        _ => None,
+    }
+}
+
+/// The same of a value that left the evaluator.
+pub(crate) fn of_plain(value: &crate::Value) -> Option<String> {
+    match value {
+        crate::Value::String(text) => Some(text.clone()),
+        crate::Value::Number(number) => Some(number.to_string()),
+        crate::Value::Bool(bool) => Some(bool.to_string()),
+        _ => None,
+    }
+}
+
+/// The type's name in messages, of such a value.
+pub(crate) fn plain_noun(value: &crate::Value) -> &'static str {
+    match value {
+        crate::Value::Null => "null",
+        crate::Value::Bool(_) => "bool",
+        crate::Value::Number(_) => "number",
+        crate::Value::String(_) => "string",
+        crate::Value::List(_) => "list",
+        crate::Value::Object(_) => "object",
     }
 }
 
@@ -56,32 +78,6 @@ pub(crate) fn exact(text: &str) -> Option<f64> {
     exact.then_some(number + 0.0)
 }
 
-/// The type's name in messages.
-pub(crate) fn type_name(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "bool",
-        Value::Number(_) => "number",
-        Value::String(_) => "string",
-        Value::List(_) => "list",
-        Value::Object(_) => "object",
-    }
-}
-
-/// How much work a copy of a value is.
-pub(crate) fn weight(value: &Value) -> usize {
-    match value {
-        Value::String(text) => text.len() + 1,
-        Value::List(items) => items.iter().map(weight).sum::<usize>() + 1,
-        Value::Object(items) => items
-            .iter()
-            .map(|(key, item)| key.len() + weight(item))
-            .sum::<usize>()
-            .saturating_add(1),
-        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
-    }
-}
-
 /// Decimal digits with an optional sign, fraction and exponent; none of the names that Rust knows (`inf`).
 fn spells_number(text: &str) -> bool {
     text.contains(|c: char| c.is_ascii_digit())
@@ -94,6 +90,7 @@ fn spells_number(text: &str) -> bool {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::cty::Type;
 
     fn text(value: &str) -> Value {
         Value::String(value.to_owned())
@@ -113,8 +110,8 @@ mod tests {
         ] {
             assert_eq!(to_string(&value).as_deref(), Some(expected));
         }
-        assert_eq!(to_string(&Value::Null), None);
-        assert_eq!(to_string(&Value::List(Vec::new())), None);
+        assert_eq!(to_string(&Value::Null(Type::Any)), None);
+        assert_eq!(to_string(&Value::Tuple(Vec::new())), None);
     }
 
     #[test]

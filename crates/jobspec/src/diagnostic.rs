@@ -1,11 +1,21 @@
 //! A mistake, its place, and how both are written on one line.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::Span;
 use crate::codes::Code;
+
+/// A text that is not the file that was parsed: a file of variables, or one of the command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name in messages.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
 
 /// A mistake and its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -22,6 +32,9 @@ pub struct Diagnostic {
     pub context: Option<String>,
     /// What to write instead, if that is clear.
     pub fix: Option<String>,
+    /// Where it is, if not in the file that was parsed.
+    #[serde(skip)]
+    pub source: Option<Arc<Source>>,
 }
 
 impl Diagnostic {
@@ -33,6 +46,7 @@ impl Diagnostic {
             span,
             context: None,
             fix: None,
+            source: None,
         }
     }
 
@@ -46,14 +60,25 @@ impl Diagnostic {
         self
     }
 
+    /// The name and the text of where it is, given those of the file that was parsed.
+    pub fn place_in<'a>(&'a self, file: &'a str, text: &'a str) -> (&'a str, &'a str) {
+        match &self.source {
+            Some(source) => (&source.name, &source.text),
+            None => (file, text),
+        }
+    }
+
     /// Finds the line and the column of the first byte, both counted from 1, columns in characters.
     pub fn position(&self, text: &str) -> (usize, usize) {
-        position(text, self.span.start)
+        position(self.place_in("", text).1, self.span.start)
     }
 
     /// Finds the line and the column just behind the last byte.
     pub fn end_position(&self, text: &str) -> (usize, usize) {
-        position(text, self.span.end.max(self.span.start))
+        position(
+            self.place_in("", text).1,
+            self.span.end.max(self.span.start),
+        )
     }
 
     /// Writes the mistake as Nomad does: `file:line,column-column: Summary; Detail`.
@@ -79,7 +104,8 @@ impl fmt::Display for OneLine<'_> {
         let Diagnostic {
             summary, detail, ..
         } = self.diagnostic;
-        let place = place(self.file, self.text, &self.diagnostic.span);
+        let (file, text) = self.diagnostic.place_in(self.file, self.text);
+        let place = place(file, text, &self.diagnostic.span);
         write!(f, "{place}: {summary}; {detail}")
     }
 }

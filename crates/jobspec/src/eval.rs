@@ -6,44 +6,62 @@ use hcl_edit::expr::{Expression, Object, ObjectKey};
 use hcl_edit::template::{Element, HeredocTemplate};
 
 use crate::codes::*;
+use crate::cty::{Type, Value};
 use crate::diagnostic::Diagnostic;
 use crate::report::{Report, Reported};
 use crate::syntax::MULTI_LINE_DETAIL;
 use crate::template::{self, Trim};
-use crate::{Span, Value, convert, heredoc, operators, traversal};
+use crate::{Span, call, comprehension, convert, dynamic, heredoc, operators, traversal};
 
 /// The place of anything that the parser made.
 pub(crate) fn span(of: &impl hcl_edit::Span) -> Span {
     of.span().unwrap_or_default()
 }
 
+/// Evaluates an expression to a value that no longer knows a list from a tuple.
+pub(crate) fn evaluate(
+    expr: &Expression,
+    report: &mut Report<'_>,
+) -> Result<crate::Value, Reported> {
+    typed(expr, report).map(crate::Value::from)
+}
+
 /// Evaluates an expression.
-pub(crate) fn evaluate(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
+pub(crate) fn typed(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
     report.spend(1, &span(expr))?;
+    if let Some(scope) = dynamic::scope(expr) {
+        let entered = report.names.enter(scope);
+        let value = plain(expr, report);
+        report.names.leave(entered);
+        return value;
+    }
+    plain(expr, report)
+}
+
+fn plain(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
     match expr {
-        Expression::Null(_) => Ok(Value::Null),
+        Expression::Null(_) => Ok(Value::Null(Type::Any)),
         Expression::Bool(bool) => Ok(Value::Bool(**bool)),
         Expression::Number(_) => number(&span(expr), report),
         Expression::String(text) => string(text, &span(expr), report),
         Expression::HeredocTemplate(heredoc) => heredoc_text(heredoc, &span(expr), report),
         Expression::StringTemplate(text) => template::quoted(text, &span(expr), report),
         Expression::Array(array) => {
-            let items: Vec<_> = array.iter().map(|item| evaluate(item, report)).collect();
-            items.into_iter().collect::<Result<_, _>>().map(Value::List)
+            let items: Vec<_> = array.iter().map(|item| typed(item, report)).collect();
+            items
+                .into_iter()
+                .collect::<Result<_, _>>()
+                .map(Value::Tuple)
         }
         Expression::Object(items) => object(items, report),
-        Expression::Parenthesis(inner) => evaluate(inner.inner(), report),
+        Expression::Parenthesis(inner) => typed(inner.inner(), report),
         Expression::UnaryOp(operation) => operators::unary(operation, report),
         Expression::BinaryOp(operation) => operators::binary(operation, report),
         Expression::Conditional(conditional) => operators::conditional(conditional, report),
         Expression::Variable(_) => traversal::variable(expr, report),
-        Expression::Traversal(steps) => traversal::traversal(steps, expr, report),
-        Expression::FuncCall(call) => {
-            let name = call.name.name.as_str();
-            let detail = format!("The function \"{name}\" is not supported yet.");
-            Err(report.error(NOT_SUPPORTED_YET, span(expr), detail))
-        }
-        Expression::ForExpr(_) => Err(later("for expression", expr, report)),
+        Expression::Traversal(steps) => traversal::traversal(steps, report),
+        Expression::FuncCall(call) => call::call(call, &span(expr), report),
+        Expression::ForExpr(each) => comprehension::evaluate(each, &span(expr), report),
     }
 }
 
@@ -111,7 +129,7 @@ fn object(items: &Object, report: &mut Report<'_>) -> Result<Value, Reported> {
     let mut result = Ok(());
     for (key, item) in items {
         let name = object_key(key, report);
-        let value = evaluate(item.expr(), report);
+        let value = typed(item.expr(), report);
         match (name, value) {
             (Ok(name), Ok(value)) => {
                 if values.contains_key(&name) {
@@ -139,33 +157,21 @@ fn object_key(key: &ObjectKey, report: &mut Report<'_>) -> Result<String, Report
         let fix = format!("\"{written}\"");
         return Err(report.add(Diagnostic::new(INVALID_OBJECT_KEY, span, detail).fix(fix)));
     }
-    let value = evaluate(expr, report)?;
+    let value = typed(expr, report)?;
     convert::to_string(&value).ok_or_else(|| {
-        let detail = format!(
-            "A key must be a string, but this is {}.",
-            convert::type_name(&value)
-        );
-        report.error(INVALID_OBJECT_KEY, span(expr), detail)
+        let (summary, detail) = match value {
+            Value::Null(_) => (
+                "Null value as key",
+                "Can't use a null value as a key.".to_owned(),
+            ),
+            _ => (
+                "Incorrect key type",
+                format!(
+                    "Can't use this value as a key: string required, but have {}.",
+                    value.noun()
+                ),
+            ),
+        };
+        report.add(Diagnostic::new(INVALID_OBJECT_KEY, span(expr), detail).summary(summary))
     })
-}
-
-/// Reports an expression that waits for variables and functions.
-pub(crate) fn later(what: &str, expr: &Expression, report: &mut Report<'_>) -> Reported {
-    let span = span(expr);
-    let detail = format!(
-        "The {what} {} is not supported yet.",
-        shown(report.source(&span))
-    );
-    report.error(NOT_SUPPORTED_YET, span, detail)
-}
-
-/// An expression as it is shown in a message: one short line.
-fn shown(written: &str) -> String {
-    let line = written.lines().next().unwrap_or_default();
-    let short: String = line.chars().take(60).collect();
-    if short.len() == written.len() {
-        short
-    } else {
-        short + "…"
-    }
 }

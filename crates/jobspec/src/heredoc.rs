@@ -7,7 +7,7 @@
 pub(crate) fn value(raw: &str, indented: bool) -> String {
     let mut lines: Vec<&str> = raw.split_inclusive('\n').collect();
     if indented {
-        dedent(&mut lines);
+        dedent(&mut lines, Markers::Text);
     }
     unescape(&lines.concat())
 }
@@ -25,7 +25,7 @@ impl Dedented {
         let mut lines: Vec<&str> = raw.split_inclusive('\n').collect();
         let lengths: Vec<usize> = lines.iter().map(|line| line.len()).collect();
         if indented {
-            dedent(&mut lines);
+            dedent(&mut lines, Markers::Strip);
         }
         let (mut start, mut end) = (0, 0);
         let mut starts = Vec::with_capacity(lines.len());
@@ -50,17 +50,53 @@ impl Dedented {
     }
 }
 
+/// Whether `~` beside a brace takes space away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Markers {
+    Strip,
+    /// There is no template: it is a text like any other.
+    Text,
+}
+
 /// Takes away the leading space that all lines have in common. Blank lines neither count nor change.
-fn dedent(lines: &mut [&str]) {
+///
+/// HCL lets `~` take its space away first: what stands before `%{~` counts as no space at all, and behind a line that ends with `~}`
+/// no line begins.
+fn dedent(lines: &mut [&str], markers: Markers) {
     let indentation = |line: &str| line.len() - line.trim_start().len();
     let blank = |line: &str| line.trim_start().is_empty();
+    let strips = markers == Markers::Strip;
+    let mut joined = false;
+    let counts: Vec<bool> = lines
+        .iter()
+        .map(|line| {
+            let counted = !joined && !blank(line);
+            let before = line.trim_end().strip_suffix("~}");
+            joined = strips
+                && before.is_some_and(|before| before.contains("${") || before.contains("%{"));
+            counted
+        })
+        .collect();
+    let starts = |line: &str| {
+        ["${~", "%{~"]
+            .iter()
+            .any(|marker| line.trim_start().starts_with(marker))
+    };
     let width = lines
         .iter()
-        .filter(|line| !blank(line))
-        .map(|line| line[..indentation(line)].chars().count())
+        .zip(&counts)
+        .filter(|(_, counted)| **counted)
+        .map(|(line, _)| match strips && starts(line) {
+            true => 0,
+            false => line[..indentation(line)].chars().count(),
+        })
         .min()
         .unwrap_or(0);
-    for line in lines.iter_mut().filter(|line| !blank(line)) {
+    for (line, _) in lines
+        .iter_mut()
+        .zip(&counts)
+        .filter(|(_, counted)| **counted)
+    {
         let cut = line
             .char_indices()
             .nth(width)

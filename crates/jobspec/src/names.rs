@@ -1,23 +1,63 @@
 //! What a name in an expression means.
 //!
-//! While a file is read, the only names with a value are the variables of `%{ for }`; any other stays a template. When
-//! `config` is evaluated, every name must have one.
+//! While a job file is read, `var`, `local` and the variables of loops have values; any other name stays a template. When
+//! `config` is evaluated, every name must have one. A variable's default and what it is set to know no names at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::rc::Rc;
 
-use crate::Value;
+use crate::cty::Value;
 
-/// More than any job needs, and little enough to answer for in time and memory. A file that holds no template cannot
-/// reach it.
-const STEPS: usize = 16 << 20;
+/// More than any job needs, and little enough to answer for in time and memory. A file that holds no template and no
+/// function cannot reach it.
+const STEPS: usize = 32 << 20;
 
-/// The names that are known, and how much work may still be done.
+/// The names that are known, which functions there are, and how much work may still be done.
 #[derive(Debug)]
 pub(crate) struct Names {
-    known: Option<Rc<BTreeMap<String, Value>>>,
-    loops: Vec<(String, Rc<Value>)>,
+    known: Rc<Known>,
+    loops: Vec<Loop>,
+    /// What the copies of `dynamic` blocks know; an expression of theirs says which it is.
+    scopes: Vec<Rc<[Loop]>>,
     left: Option<usize>,
+}
+
+/// A name and its value, for a while.
+type Loop = (String, Rc<Value>);
+
+/// What is the same for a whole text.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Known {
+    pub(crate) roots: BTreeMap<String, Value>,
+    /// Variables and locals that were found wrong before: a use of theirs says nothing new.
+    pub(crate) broken: BTreeSet<(&'static str, String)>,
+    pub(crate) others: Others,
+    pub(crate) functions: Functions,
+}
+
+/// What becomes of a name without a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Others {
+    /// Somebody else will know it.
+    #[default]
+    Literal,
+    /// It is a mistake.
+    Unknown,
+    /// No name may stand here.
+    Forbidden,
+}
+
+/// Which functions can be called.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Functions {
+    /// None may stand here.
+    #[default]
+    Forbidden,
+    /// Those of a job file; those that read files look from this directory, or are refused.
+    Job(Option<PathBuf>),
+    /// The few of `config`'s second evaluation.
+    Config,
 }
 
 /// What a name means.
@@ -26,11 +66,13 @@ pub(crate) enum Meaning {
     /// It has a value.
     Value(Rc<Value>),
     /// Each step from it has to be looked up in these.
-    Known(Rc<BTreeMap<String, Value>>),
+    Root(Rc<Known>),
     /// Somebody else will know.
     Literal,
-    /// A variable or a local of the file.
-    Later,
+    /// Nobody knows.
+    Unknown,
+    /// It may not stand here.
+    Forbidden,
 }
 
 /// Whether there was work left to do.
@@ -44,37 +86,76 @@ pub(crate) enum Spent {
 
 impl Default for Names {
     fn default() -> Self {
-        Names {
-            known: None,
-            loops: Vec::new(),
-            left: Some(STEPS),
-        }
+        Names::known(Known::default())
     }
 }
 
 impl Names {
-    pub(crate) fn known(tree: BTreeMap<String, Value>) -> Self {
+    pub(crate) fn known(known: Known) -> Self {
         Names {
-            known: Some(Rc::new(tree)),
-            ..Names::default()
+            known: Rc::new(known),
+            loops: Vec::new(),
+            scopes: Vec::new(),
+            left: Some(STEPS),
         }
     }
 
+    /// The same budget for other names.
+    pub(crate) fn replace(&mut self, known: Known) -> Rc<Known> {
+        std::mem::replace(&mut self.known, Rc::new(known))
+    }
+
+    pub(crate) fn restore(&mut self, known: Rc<Known>) {
+        self.known = known;
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.known.functions
+    }
+
+    /// One more name of a root object: `local.x`.
+    pub(crate) fn define(&mut self, root: &'static str, name: &str, value: Option<Value>) {
+        let known = Rc::make_mut(&mut self.known);
+        match value {
+            Some(value) => {
+                let root = known.roots.entry(root.to_owned());
+                if let Value::Object(values) =
+                    root.or_insert_with(|| Value::Object(BTreeMap::new()))
+                {
+                    values.insert(name.to_owned(), value);
+                }
+            }
+            None => {
+                known.broken.insert((root, name.to_owned()));
+            }
+        }
+    }
+
+    pub(crate) fn is_broken(&self, root: &str, name: &str) -> bool {
+        self.known
+            .broken
+            .iter()
+            .any(|(of, broken)| *of == root && broken == name)
+    }
+
     pub(crate) fn meaning(&self, name: &str) -> Meaning {
-        let variable = self.loops.iter().rev().find(|(known, _)| known == name);
-        match (variable, &self.known) {
-            (Some((_, value)), _) => Meaning::Value(Rc::clone(value)),
-            (None, Some(known)) => Meaning::Known(Rc::clone(known)),
-            (None, None) if matches!(name, "var" | "local") => Meaning::Later,
-            (None, None) => Meaning::Literal,
+        if let Some((_, value)) = self.loops.iter().rev().find(|(known, _)| known == name) {
+            return Meaning::Value(Rc::clone(value));
+        }
+        if self.known.roots.contains_key(name) {
+            return Meaning::Root(Rc::clone(&self.known));
+        }
+        match self.known.others {
+            Others::Literal => Meaning::Literal,
+            Others::Unknown => Meaning::Unknown,
+            Others::Forbidden => Meaning::Forbidden,
         }
     }
 
     /// The names of all variables there are.
     pub(crate) fn all(&self) -> Vec<String> {
-        let known = self.known.iter().flat_map(|known| known.keys());
         let loops = self.loops.iter().map(|(name, _)| name);
-        known.chain(loops).cloned().collect()
+        self.known.roots.keys().chain(loops).cloned().collect()
     }
 
     pub(crate) fn push(&mut self, name: &str, value: Value) {
@@ -83,6 +164,33 @@ impl Names {
 
     pub(crate) fn pop(&mut self) {
         self.loops.pop();
+    }
+
+    pub(crate) fn depth(&self) -> usize {
+        self.loops.len()
+    }
+
+    pub(crate) fn truncate(&mut self, depth: usize) {
+        self.loops.truncate(depth);
+    }
+
+    /// The names of the loops that we are in, for expressions that are evaluated later.
+    pub(crate) fn capture(&mut self) -> usize {
+        self.scopes.push(self.loops.clone().into());
+        self.scopes.len() - 1
+    }
+
+    /// Knows again what was captured; what comes back undoes it.
+    pub(crate) fn enter(&mut self, scope: usize) -> usize {
+        let depth = self.depth();
+        if let Some(captured) = self.scopes.get(scope) {
+            self.loops.extend(captured.iter().cloned());
+        }
+        depth
+    }
+
+    pub(crate) fn leave(&mut self, depth: usize) {
+        self.truncate(depth);
     }
 
     pub(crate) fn spend(&mut self, steps: usize) -> Spent {
@@ -95,5 +203,10 @@ impl Names {
         } else {
             Spent::JustOver
         }
+    }
+
+    /// Whether nothing more can be evaluated.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.left.is_none()
     }
 }

@@ -3,15 +3,19 @@
 use hcl_edit::expr::{BinaryOp, BinaryOperator, Conditional, Expression, UnaryOp, UnaryOperator};
 
 use crate::codes::*;
-use crate::eval::{evaluate, span};
+use crate::cty::{self, Type, Value};
+use crate::diagnostic::Diagnostic;
+use crate::eval::{span, typed};
 use crate::report::{Report, Reported};
-use crate::{Span, Value, convert};
+use crate::{Span, convert};
 
 /// Evaluates `-x` and `!x`.
 pub(crate) fn unary(operation: &UnaryOp, report: &mut Report<'_>) -> Result<Value, Reported> {
     match operation.operator.value() {
-        UnaryOperator::Neg => number(&operation.expr, report).map(|n| Value::Number(0.0 - n)),
-        UnaryOperator::Not => bool(&operation.expr, report).map(|b| Value::Bool(!b)),
+        UnaryOperator::Neg => {
+            number(&operation.expr, "unary", report).map(|n| Value::Number(0.0 - n))
+        }
+        UnaryOperator::Not => truth(&operation.expr, "unary", report).map(|b| Value::Bool(!b)),
     }
 }
 
@@ -21,18 +25,18 @@ pub(crate) fn binary(operation: &BinaryOp, report: &mut Report<'_>) -> Result<Va
     let operator = *operation.operator.value();
     match operator {
         BinaryOperator::Eq | BinaryOperator::NotEq => {
-            let (left, right) = (evaluate(left, report), evaluate(right, report));
-            let equal = left? == right?;
+            let (left, right) = (typed(left, report), typed(right, report));
+            let equal = equal(&left?, &right?);
             Ok(Value::Bool(equal == (operator == BinaryOperator::Eq)))
         }
         BinaryOperator::And | BinaryOperator::Or => {
-            let (left, right) = (bool(left, report), bool(right, report));
+            let (left, right) = (truth(left, "left", report), truth(right, "right", report));
             let (left, right) = (left?, right?);
             let and = operator == BinaryOperator::And;
             Ok(Value::Bool(if and { left && right } else { left || right }))
         }
         _ => {
-            let (left, right) = (number(left, report), number(right, report));
+            let (left, right) = (number(left, "left", report), number(right, "right", report));
             let place = span(&operation.lhs_expr).start..span(&operation.rhs_expr).end;
             calculate(operator, (left?, right?), place, report)
         }
@@ -69,7 +73,7 @@ fn calculate(
 }
 
 /// The result as decimal arithmetic has it: HCL counts with 512 bits, so that `0.1 + 0.2` is `0.3`.
-fn decimal(result: f64) -> Option<f64> {
+pub(crate) fn decimal(result: f64) -> Option<f64> {
     let kept = result.abs() < convert::EXACT;
     let rounded = if result.fract() == 0.0 {
         result
@@ -84,65 +88,80 @@ pub(crate) fn conditional(
     conditional: &Conditional,
     report: &mut Report<'_>,
 ) -> Result<Value, Reported> {
-    let condition = bool(&conditional.cond_expr, report);
-    let on_true = evaluate(&conditional.true_expr, report);
-    let on_false = evaluate(&conditional.false_expr, report);
+    let condition = condition(&conditional.cond_expr, report);
+    let on_true = typed(&conditional.true_expr, report);
+    let on_false = typed(&conditional.false_expr, report);
     let (condition, on_true, on_false) = (condition?, on_true?, on_false?);
     let chosen = if condition { &on_true } else { &on_false };
     if let Some(value) = unified(chosen, &on_true, &on_false) {
         return Ok(value);
     }
     let detail = format!(
-        "The true and false result expressions must have consistent types: they are {} and {}.",
-        convert::type_name(&on_true),
-        convert::type_name(&on_false)
+        "The true and false result expressions must have consistent types. The 'true' value is {}, but the 'false' value is {}.",
+        on_true.noun(),
+        on_false.noun()
     );
     let place = span(&conditional.true_expr).start..span(&conditional.false_expr).end;
     Err(report.error(INCONSISTENT_CONDITIONAL, place, detail))
 }
 
+/// Values of different types are different; null is null whatever its type.
+fn equal(left: &Value, right: &Value) -> bool {
+    (left.is_null() && right.is_null()) || left == right
+}
+
 /// The chosen value in the type that both branches can have.
 fn unified(chosen: &Value, on_true: &Value, on_false: &Value) -> Option<Value> {
-    let same = convert::type_name(on_true) == convert::type_name(on_false);
-    let null = matches!(on_true, Value::Null) || matches!(on_false, Value::Null);
-    let text = matches!(on_true, Value::String(_)) || matches!(on_false, Value::String(_));
-    if same || null {
-        Some(chosen.clone())
-    } else if text
-        && convert::to_string(on_true).is_some()
-        && convert::to_string(on_false).is_some()
-    {
-        convert::to_string(chosen).map(Value::String)
-    } else {
-        None
-    }
+    let kind = match (on_true, on_false) {
+        (Value::Null(Type::Any), other) | (other, Value::Null(Type::Any)) => other.kind(),
+        _ => cty::unify(&[on_true.kind(), on_false.kind()])?,
+    };
+    cty::convert(chosen.clone(), &kind).ok()
 }
 
-fn number(expr: &Expression, report: &mut Report<'_>) -> Result<f64, Reported> {
-    operand(expr, convert::to_number, "number", report)
+fn number(expr: &Expression, side: &str, report: &mut Report<'_>) -> Result<f64, Reported> {
+    let value = operand(expr, side, &Type::Number, report)?;
+    Ok(convert::to_number(&value).unwrap_or_default())
 }
 
-/// Evaluates an expression that has to be a bool.
-pub(crate) fn bool(expr: &Expression, report: &mut Report<'_>) -> Result<bool, Reported> {
-    operand(expr, convert::to_bool, "bool", report)
+fn truth(expr: &Expression, side: &str, report: &mut Report<'_>) -> Result<bool, Reported> {
+    let value = operand(expr, side, &Type::Bool, report)?;
+    Ok(convert::to_bool(&value).unwrap_or_default())
 }
 
-fn operand<T>(
+/// Evaluates what an operator works on, in the type that it works on.
+fn operand(
     expr: &Expression,
-    read: impl Fn(&Value) -> Option<T>,
-    wanted: &str,
+    side: &str,
+    kind: &Type,
     report: &mut Report<'_>,
-) -> Result<T, Reported> {
-    let value = evaluate(expr, report)?;
-    read(&value).ok_or_else(|| {
-        let detail = match value {
-            Value::Null => format!("A {wanted} is required, but this is null."),
-            Value::String(_) => format!("A {wanted} is required, and this string is none."),
-            _ => format!(
-                "A {wanted} is required, but this is {}.",
-                convert::type_name(&value)
-            ),
-        };
+) -> Result<Value, Reported> {
+    let value = typed(expr, report)?;
+    if value.is_null() {
+        let detail = "Error during operation: argument must not be null.";
+        let null = Diagnostic::new(INVALID_OPERAND, span(expr), detail);
+        return Err(report.add(null.summary("Operation failed")));
+    }
+    cty::convert(value, kind).map_err(|why| {
+        let detail = format!("Unsuitable value for {side} operand: {why}.");
         report.error(INVALID_OPERAND, span(expr), detail)
     })
+}
+
+/// Evaluates a condition.
+pub(crate) fn condition(expr: &Expression, report: &mut Report<'_>) -> Result<bool, Reported> {
+    let value = typed(expr, report)?;
+    let (summary, detail) = match convert::to_bool(&value) {
+        Some(bool) => return Ok(bool),
+        None if value.is_null() => (
+            "Null condition",
+            "The condition value is null. Conditions must either be true or false.",
+        ),
+        None => (
+            "Incorrect condition type",
+            "The condition expression must be of type bool.",
+        ),
+    };
+    let wrong = Diagnostic::new(INVALID_CONDITION, span(expr), detail);
+    Err(report.add(wrong.summary(summary)))
 }

@@ -1,8 +1,10 @@
 //! Everything that was found wrong so far, and in which block we are.
 
+use std::sync::Arc;
+
 use crate::codes::{Code, RESULT_TOO_LARGE};
-use crate::diagnostic::{Diagnostic, place, printable};
-use crate::names::{Names, Spent};
+use crate::diagnostic::{Diagnostic, Source, place, printable};
+use crate::names::{Known, Names, Spent};
 use crate::{Span, Spanned};
 
 /// Proof that a mistake has been reported; there is nothing left to say.
@@ -60,6 +62,47 @@ impl<'a> Report<'a> {
         result
     }
 
+    /// Runs `read` on another text than the file's: what it says is of that text.
+    pub(crate) fn elsewhere<T>(
+        &mut self,
+        source: &Arc<Source>,
+        read: impl FnOnce(&mut Report<'_>) -> T,
+    ) -> T {
+        let names = std::mem::take(&mut self.names);
+        let mut inner = Report {
+            names,
+            ..Report::new(&source.name, &source.text)
+        };
+        let result = read(&mut inner);
+        self.names = std::mem::take(&mut inner.names);
+        for mut diagnostic in inner.found {
+            diagnostic.source.get_or_insert_with(|| Arc::clone(source));
+            self.found.push(diagnostic);
+        }
+        result
+    }
+
+    /// Runs `read` where other names are known.
+    pub(crate) fn knowing<T>(&mut self, known: Known, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = self.names.replace(known);
+        let result = read(self);
+        self.names.restore(before);
+        result
+    }
+
+    /// Runs `read` and takes back what it reported, unless there is nothing left to work with.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        read: impl FnOnce(&mut Self) -> Result<T, Reported>,
+    ) -> Result<Result<T, Vec<Diagnostic>>, Reported> {
+        let before = self.found.len();
+        let result = read(self);
+        if self.names.is_spent() {
+            return Err(Reported);
+        }
+        Ok(result.map_err(|Reported| self.found.split_off(before)))
+    }
+
     /// Takes note of work done; a template may multiply what is written in the file, but not without end.
     pub(crate) fn spend(&mut self, steps: usize, span: &Span) -> Result<(), Reported> {
         match self.names.spend(steps) {
@@ -67,7 +110,7 @@ impl<'a> Report<'a> {
             Spent::Over => Err(Reported),
             Spent::JustOver => {
                 let detail =
-                    "The values of a job file may take 16 MiB and 16 million steps at most.";
+                    "The values of a job file may take 32 MiB and 32 million steps at most.";
                 Err(self.error(RESULT_TOO_LARGE, span.clone(), detail))
             }
         }
@@ -133,7 +176,13 @@ impl<'a> Report<'a> {
 }
 
 fn sorted(mut diagnostics: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    diagnostics.sort_by_key(|diagnostic| (diagnostic.span.start, diagnostic.span.end));
+    // What other files say of variables comes first.
+    diagnostics.sort_by_key(|diagnostic| {
+        let here = diagnostic.source.is_none();
+        (here, diagnostic.span.start, diagnostic.span.end)
+    });
+    // The copies of a dynamic block have their mistakes in common.
+    diagnostics.dedup();
     diagnostics
 }
 

@@ -8,7 +8,7 @@ use std::slice::Iter;
 
 use crate::codes::INVALID_OBJECT_KEY;
 use crate::diagnostic::Diagnostic;
-use crate::names::Names;
+use crate::names::{Functions, Known, Names, Others};
 use crate::report::{Report, Reported};
 use crate::template::{self, Trim, is_template};
 use crate::{Attribute, Config, Origin, Scope, Span, Value, convert};
@@ -22,7 +22,13 @@ pub fn evaluate(
     config: &Config,
     scope: &Scope,
 ) -> Result<BTreeMap<String, Value>, Vec<Diagnostic>> {
-    let mut report = Report::with(Names::known(scope.tree()), "");
+    let known = Known {
+        roots: scope.tree(),
+        others: Others::Unknown,
+        functions: Functions::Config,
+        ..Known::default()
+    };
+    let mut report = Report::with(Names::known(known), "");
     let mut values = BTreeMap::new();
     for (name, attribute) in &config.attributes {
         let evaluated = report.inside(format!("config {name:?}"), |report| {
@@ -89,7 +95,11 @@ fn key(
     report: &mut Report<'_>,
 ) -> Result<String, Reported> {
     let value = text(name, whole, origins, report)?;
-    convert::to_string(&value).ok_or_else(|| {
+    let text = match &value {
+        Value::String(_) | Value::Number(_) | Value::Bool(_) => convert::to_string(&value.into()),
+        _ => None,
+    };
+    text.ok_or_else(|| {
         let detail = "A key must be a string.";
         report.error(INVALID_OBJECT_KEY, whole.clone(), detail)
     })
@@ -107,7 +117,7 @@ fn text(
     let origin = origins.next();
     let place = |of: &Span| origin.map_or(whole.clone(), |origin| find(written, of, origin));
     report.on(written, place, |report| {
-        template::bare(written, Trim::All, report)
+        template::bare(written, Trim::All, report).map(Value::from)
     })
 }
 

@@ -60,9 +60,31 @@ impl Schema {
 /// The file itself.
 pub(crate) const FILE: Schema = Schema {
     arguments: &[],
-    blocks: &[one("job")],
+    blocks: &[one("job"), many("variable"), many("variables"), many("locals")],
     later_arguments: &[],
-    later_blocks: &["variable", "variables", "locals"],
+    later_blocks: &[],
+};
+
+pub(crate) const VARIABLE: Schema = Schema {
+    arguments: &["default", "description", "type"],
+    blocks: &[many("validation")],
+    later_arguments: &[],
+    later_blocks: &[],
+};
+
+pub(crate) const VALIDATION: Schema = Schema {
+    arguments: &["condition", "error_message"],
+    blocks: &[],
+    later_arguments: &[],
+    later_blocks: &[],
+};
+
+/// Taken apart before anything else is read.
+pub(crate) const DYNAMIC: Schema = Schema {
+    arguments: &["for_each", "iterator", "labels"],
+    blocks: &[one("content")],
+    later_arguments: &[],
+    later_blocks: &[],
 };
 
 pub(crate) const JOB: Schema = Schema {
@@ -93,7 +115,7 @@ pub(crate) const JOB: Schema = Schema {
         one("vault"),
     ],
     later_arguments: &[],
-    later_blocks: &["dynamic", "parameterized", "periodic", "secret"],
+    later_blocks: &["parameterized", "periodic", "secret"],
 };
 
 pub(crate) const GROUP: Schema = Schema {
@@ -125,7 +147,7 @@ pub(crate) const GROUP: Schema = Schema {
         one("vault"),
     ],
     later_arguments: &["max_run_duration", "shutdown_delay"],
-    later_blocks: &["dynamic", "secret", "service"],
+    later_blocks: &["secret", "service"],
 };
 
 pub(crate) const TASK: Schema = Schema {
@@ -163,7 +185,6 @@ pub(crate) const TASK: Schema = Schema {
     later_blocks: &[
         "artifact",
         "dispatch_payload",
-        "dynamic",
         "secret",
         "service",
         "template",
@@ -174,21 +195,21 @@ pub(crate) const RESOURCES: Schema = Schema {
     arguments: &["cores", "cpu", "disk", "iops", "memory", "memory_max"],
     blocks: &[many("device"), many("network"), one("numa")],
     later_arguments: &["secrets"],
-    later_blocks: &["dynamic"],
+    later_blocks: &[],
 };
 
 pub(crate) const RESTART: Schema = Schema {
     arguments: &["attempts", "delay", "interval", "mode"],
     blocks: &[],
     later_arguments: &["render_templates"],
-    later_blocks: &["dynamic"],
+    later_blocks: &[],
 };
 
 pub(crate) const LIFECYCLE: Schema = Schema {
     arguments: &["hook", "sidecar"],
     blocks: &[],
     later_arguments: &[],
-    later_blocks: &["dynamic"],
+    later_blocks: &[],
 };
 
 pub(crate) const LOGS: Schema = Schema {
@@ -196,7 +217,7 @@ pub(crate) const LOGS: Schema = Schema {
     blocks: &[],
     // Of former versions of Nomad's specification.
     later_arguments: &["enabled"],
-    later_blocks: &["dynamic"],
+    later_blocks: &[],
 };
 
 pub(crate) const VOLUME: Schema = Schema {
@@ -252,7 +273,7 @@ pub(crate) const NETWORK: Schema = Schema {
     arguments: &["cidr", "device", "hostname", "ip", "mbits", "mode"],
     blocks: &[one("cni"), one("dns"), many("port")],
     later_arguments: &[],
-    later_blocks: &["dynamic", "reserved_ports"],
+    later_blocks: &["reserved_ports"],
 };
 
 pub(crate) const PORT: Schema = Schema {

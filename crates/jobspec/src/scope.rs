@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::Value;
+use crate::cty::{Type, Value};
 
 type Map = BTreeMap<String, String>;
 
@@ -31,7 +31,7 @@ impl Scope {
         node.insert("meta".to_owned(), Value::Object(meta.clone()));
         let env = self.env.iter();
         let env = env.map(|(name, value)| (name.clone(), Value::String(value.clone())));
-        tree.insert("env".to_owned(), Value::Object(env.collect()));
+        tree.insert("env".to_owned(), Value::Map(Type::String, env.collect()));
         tree.insert("attr".to_owned(), Value::Object(attr));
         tree.insert("meta".to_owned(), Value::Object(meta));
         tree.insert("node".to_owned(), Value::Object(node));
@@ -120,7 +120,7 @@ mod tests {
         };
         let tree = scope.tree();
         for root in ["attr", "env", "meta", "node"] {
-            assert!(matches!(tree[root], Value::Object(_)), "{root}");
+            assert!(tree[root].entries().is_some(), "{root}");
         }
         assert_eq!(tree["attr"], Value::Object(BTreeMap::new()));
     }

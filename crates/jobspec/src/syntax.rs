@@ -9,18 +9,16 @@ use crate::codes::*;
 use crate::complaint;
 use crate::diagnostic::Diagnostic;
 
-/// More than any job file, and little enough to answer for in time and memory.
-const MAX_BYTES: usize = 8 << 20;
+/// More than any file of a person, and little enough to answer for in time and memory.
+pub(crate) const MAX_BYTES: usize = 16 << 20;
 
 /// Parses a whole file.
 pub(crate) fn parse(text: &str) -> Result<Body, Box<Diagnostic>> {
     if text.len() > MAX_BYTES {
-        let detail = format!("A job file may have {} MiB at most.", MAX_BYTES >> 20);
-        return Err(Box::new(Diagnostic::new(FILE_TOO_LARGE, 0..0, detail)));
+        return Err(Box::new(too_large()));
     }
     let text = without_byte_order_mark(text);
-    // Nomad takes a file for JSON by this rule.
-    if text.trim_start_matches(' ').starts_with('{') {
+    if is_json(&text) {
         let brace = text.len() - text.trim_start_matches(' ').len();
         let detail = "Job files in JSON are not supported yet.";
         return Err(Box::new(Diagnostic::new(
@@ -30,6 +28,17 @@ pub(crate) fn parse(text: &str) -> Result<Body, Box<Diagnostic>> {
         )));
     }
     parser::parse_body(&text).map_err(|error| Box::new(complaint::explain(&text, &error)))
+}
+
+/// A text that nobody reads to its end.
+pub(crate) fn too_large() -> Diagnostic {
+    let detail = format!("A file may have {} MiB at most.", MAX_BYTES >> 20);
+    Diagnostic::new(FILE_TOO_LARGE, 0..0, detail)
+}
+
+/// Nomad takes a text for JSON by this rule.
+pub(crate) fn is_json(text: &str) -> bool {
+    text.trim_start_matches(' ').starts_with('{')
 }
 
 /// Blanks a byte order mark out, so that all places stay the same.

@@ -5,10 +5,12 @@ use hcl_edit::parser;
 use hcl_edit::template::{Directive, Element, ForDirective, IfDirective, StringTemplate, Template};
 
 use crate::codes::*;
-use crate::eval::{evaluate, span, without_nul};
+use crate::comprehension::pairs;
+use crate::cty::Value;
+use crate::eval::{span, typed, without_nul};
 use crate::report::{Report, Reported};
 use crate::syntax::MULTI_LINE_DETAIL;
-use crate::{Span, Value, convert, operators, refusal};
+use crate::{Span, convert, operators, refusal};
 
 /// What `~` takes away beside it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +61,7 @@ fn value(
     if let Some(Element::Interpolation(only)) = template.get(0)
         && template.len() == 1
     {
-        return evaluate(&only.expr, report);
+        return typed(&only.expr, report);
     }
     let text = text(template, Edges::default(), trim, report)?;
     without_nul(text, whole, report)
@@ -148,10 +150,10 @@ fn trimmed(text: &str, edges: Edges, trim: Trim) -> &str {
 }
 
 fn part(expr: &Expression, report: &mut Report<'_>) -> Result<String, Reported> {
-    let value = evaluate(expr, report)?;
+    let value = typed(expr, report)?;
     convert::to_string(&value).ok_or_else(|| {
         let detail = match value {
-            Value::Null => {
+            Value::Null(_) => {
                 "The expression result is null. Cannot include a null value in a string template."
             }
             _ => "Cannot include the given value in a string template: string required.",
@@ -167,7 +169,7 @@ fn chosen(
     report: &mut Report<'_>,
 ) -> Result<String, Reported> {
     let (on_true, on_false) = (&directive.if_expr, &directive.else_expr);
-    let condition = operators::bool(&on_true.cond_expr, report);
+    let condition = operators::condition(&on_true.cond_expr, report);
     let end = directive.endif_expr.strip.strip_start();
     let edges = Edges {
         left: on_true.strip.strip_end(),
@@ -197,13 +199,13 @@ fn repeated(
 ) -> Result<String, Reported> {
     let ForDirective { for_expr, .. } = directive;
     let place = span(&for_expr.collection_expr);
-    let collection = evaluate(&for_expr.collection_expr, report)?;
+    let collection = typed(&for_expr.collection_expr, report)?;
     let edges = Edges {
         left: for_expr.strip.strip_end(),
         right: directive.endfor_expr.strip.strip_start(),
     };
     let mut all = String::new();
-    for (key, item) in items(collection, &place, report)? {
+    for (key, item) in pairs(collection, &place, report)? {
         if let Some(name) = &for_expr.key_var {
             report.names.push(name.as_str(), key);
         }
@@ -219,32 +221,6 @@ fn repeated(
         all += &body;
     }
     Ok(all)
-}
-
-fn items(
-    collection: Value,
-    place: &Span,
-    report: &mut Report<'_>,
-) -> Result<Vec<(Value, Value)>, Reported> {
-    match collection {
-        #[allow(clippy::cast_precision_loss, reason = "no list has so many items")]
-        Value::List(items) => Ok(items
-            .into_iter()
-            .enumerate()
-            .map(|(at, item)| (Value::Number(at as f64), item))
-            .collect()),
-        Value::Object(items) => Ok(items
-            .into_iter()
-            .map(|(key, item)| (Value::String(key), item))
-            .collect()),
-        other => {
-            let kind = convert::type_name(&other);
-            let detail = format!(
-                "A value of type {kind} cannot be used as the collection in a 'for' expression."
-            );
-            Err(report.error(NOT_ITERABLE, place.clone(), detail))
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,59 +1,70 @@
-//! Variables, and the steps from them: `attr.kernel.name`, `env["X"]`.
+//! Variables, and the steps from them: `attr.kernel.name`, `env["X"]`, `list[*].id`.
 
 use hcl_edit::expr::{Expression, Traversal, TraversalOperator};
 
 use crate::codes::*;
+use crate::cty::{self, Type, Value};
 use crate::diagnostic::Diagnostic;
-use crate::eval::{evaluate, later, span};
-use crate::names::Meaning;
+use crate::eval::{span, typed};
+use crate::names::{Known, Meaning};
 use crate::report::{Report, Reported};
 use crate::suggest::nearest;
-use crate::{Span, Value, convert};
+use crate::{Span, convert};
 
 type Steps<'a> = &'a [hcl_edit::Decorated<TraversalOperator>];
 
 /// Evaluates a name.
 pub(crate) fn variable(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
-    from(expr, &[], expr, report)
+    from(expr, &[], report)
 }
 
 /// Evaluates a name, or another expression, and the steps from it.
-pub(crate) fn traversal(
-    traversal: &Traversal,
-    whole: &Expression,
-    report: &mut Report<'_>,
-) -> Result<Value, Reported> {
-    let splat = |step: &TraversalOperator| {
-        matches!(
-            step,
-            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_)
-        )
-    };
-    if traversal.operators.iter().any(|step| splat(step)) {
-        return Err(later("splat expression", whole, report));
-    }
-    from(&traversal.expr, &traversal.operators, whole, report)
+pub(crate) fn traversal(traversal: &Traversal, report: &mut Report<'_>) -> Result<Value, Reported> {
+    from(&traversal.expr, &traversal.operators, report)
 }
 
-fn from(
-    root: &Expression,
+fn from(root: &Expression, steps: Steps<'_>, report: &mut Report<'_>) -> Result<Value, Reported> {
+    let place = span(root);
+    let Expression::Variable(name) = root else {
+        let value = typed(root, report)?;
+        return follow(&value, steps, &place, report);
+    };
+    let name = name.as_str();
+    match report.names.meaning(name) {
+        Meaning::Literal => literal(&place, steps, report),
+        Meaning::Value(value) => follow(&value, steps, &place, report),
+        Meaning::Root(known) => known_root(&known, name, steps, &place, report),
+        Meaning::Unknown => Err(unknown(name, &place, report)),
+        Meaning::Forbidden => {
+            let end = steps.last().map_or(place.end, |step| span(step).end);
+            let detail = "Variables may not be used here.";
+            Err(report.error(CONSTANT_REQUIRED, place.start..end.max(place.end), detail))
+        }
+    }
+}
+
+fn known_root(
+    known: &Known,
+    name: &str,
     steps: Steps<'_>,
-    whole: &Expression,
+    place: &Span,
     report: &mut Report<'_>,
 ) -> Result<Value, Reported> {
-    let Expression::Variable(name) = root else {
-        let value = evaluate(root, report)?;
-        return follow(&value, steps, false, report);
-    };
-    let place = span(root);
-    match report.names.meaning(name.as_str()) {
-        Meaning::Later => Err(later("reference", whole, report)),
-        Meaning::Literal => literal(&place, steps, report),
-        Meaning::Value(value) => follow(&value, steps, false, report),
-        Meaning::Known(known) => match known.get(name.as_str()) {
-            Some(value) => follow(value, steps, name.as_str() == "env", report),
-            None => Err(unknown(name.as_str(), &place, report)),
-        },
+    if first_name(steps).is_some_and(|first| report.names.is_broken(name, first)) {
+        return Err(Reported);
+    }
+    match known.roots.get(name) {
+        Some(value) => follow(value, steps, place, report),
+        None => Err(unknown(name, place, report)),
+    }
+}
+
+/// `x` of `.x` or `["x"]`.
+pub(crate) fn first_name(steps: Steps<'_>) -> Option<&str> {
+    match &**steps.first()? {
+        TraversalOperator::GetAttr(name) => Some(name.as_str()),
+        TraversalOperator::Index(key) => key.as_str(),
+        _ => None,
     }
 }
 
@@ -61,7 +72,8 @@ fn from(
 fn literal(root: &Span, steps: Steps<'_>, report: &mut Report<'_>) -> Result<Value, Reported> {
     let is_literal = |step: &TraversalOperator| match step {
         TraversalOperator::Index(key) => key.is_number() || key.is_str(),
-        _ => true,
+        TraversalOperator::GetAttr(_) | TraversalOperator::LegacyIndex(_) => true,
+        TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => false,
     };
     let count = steps
         .iter()
@@ -69,9 +81,10 @@ fn literal(root: &Span, steps: Steps<'_>, report: &mut Report<'_>) -> Result<Val
         .unwrap_or(steps.len());
     let (kept, rest) = steps.split_at(count);
     let end = kept.last().map_or(root.end, |step| span(step).end);
-    let written = report.source(&(root.start..end.max(root.end)));
+    let place = root.start..end.max(root.end);
+    let written = report.source(&place);
     let text = Value::String(format!("${{{written}}}"));
-    follow(&text, rest, false, report)
+    follow(&text, rest, &place, report)
 }
 
 fn unknown(name: &str, place: &Span, report: &mut Report<'_>) -> Reported {
@@ -92,19 +105,17 @@ fn unknown(name: &str, place: &Span, report: &mut Report<'_>) -> Reported {
 fn follow(
     start: &Value,
     steps: Steps<'_>,
-    is_map: bool,
+    origin: &Span,
     report: &mut Report<'_>,
 ) -> Result<Value, Reported> {
     let mut value = start;
-    let mut place = 0..0;
+    let mut place = origin.clone();
     for (at, step) in steps.iter().enumerate() {
         place = span(step);
         value = match &**step {
-            TraversalOperator::GetAttr(name) => {
-                attribute(value, name.as_str(), is_map && at == 0, &place, report)?
-            }
+            TraversalOperator::GetAttr(name) => attribute(value, name.as_str(), &place, report)?,
             TraversalOperator::Index(key) => {
-                let key = evaluate(key, report)?;
+                let key = typed(key, report)?;
                 element(value, &key, &place, report)?
             }
             TraversalOperator::LegacyIndex(index) => {
@@ -112,33 +123,81 @@ fn follow(
                 let key = Value::Number(**index as f64);
                 element(value, &key, &place, report)?
             }
-            TraversalOperator::AttrSplat(_) | TraversalOperator::FullSplat(_) => {
-                return Err(Reported);
+            TraversalOperator::FullSplat(_) => {
+                return splat(value, &steps[at + 1..], &place, report);
+            }
+            TraversalOperator::AttrSplat(_) => {
+                // Only attributes are taken of each; what comes behind is taken of all of them.
+                let rest = &steps[at + 1..];
+                let is_attribute =
+                    |step: &TraversalOperator| matches!(step, TraversalOperator::GetAttr(_));
+                let count = rest
+                    .iter()
+                    .position(|step| !is_attribute(step))
+                    .unwrap_or(rest.len());
+                let all = splat(value, &rest[..count], &place, report)?;
+                return follow(&all, &rest[count..], &place, report);
             }
         };
     }
-    report.spend(convert::weight(value), &place)?;
+    report.spend(value.weight(), &place)?;
     Ok(value.clone())
+}
+
+/// The same steps from each item; a value that is no sequence is the only item of one.
+fn splat(
+    value: &Value,
+    steps: Steps<'_>,
+    place: &Span,
+    report: &mut Report<'_>,
+) -> Result<Value, Reported> {
+    let items = match value {
+        Value::Null(Type::List(_) | Type::Set(_) | Type::Tuple(_)) => {
+            let detail =
+                "Splat expressions (with the * symbol) cannot be applied to null sequences.";
+            let null = Diagnostic::new(NOT_ITERABLE, place.clone(), detail);
+            return Err(report.add(null.summary("Splat of null value")));
+        }
+        Value::Null(_) => &[],
+        value => value.items().unwrap_or(std::slice::from_ref(value)),
+    };
+    let mut all = Vec::new();
+    for item in items {
+        all.push(follow(item, steps, place, report)?);
+    }
+    Ok(Value::Tuple(all))
 }
 
 fn attribute<'v>(
     value: &'v Value,
     name: &str,
-    is_map: bool,
     place: &Span,
     report: &mut Report<'_>,
 ) -> Result<&'v Value, Reported> {
     let detail = match value {
         Value::Object(items) => match items.get(name) {
             Some(item) => return Ok(item),
-            None if is_map => {
+            None => format!("This object does not have an attribute named \"{name}\"."),
+        },
+        Value::Map(_, items) => match items.get(name) {
+            Some(item) => return Ok(item),
+            None => {
                 let detail = format!("This map does not have an element with the key \"{name}\".");
                 let missing = Diagnostic::new(UNSUPPORTED_ATTRIBUTE, place.clone(), detail);
                 return Err(report.add(missing.summary("Missing map element")));
             }
-            None => format!("This object does not have an attribute named \"{name}\"."),
         },
-        Value::Null => "This value is null, so it does not have any attributes.".to_owned(),
+        Value::Null(_) => {
+            let detail = "This value is null, so it does not have any attributes.";
+            let null = Diagnostic::new(UNSUPPORTED_ATTRIBUTE, place.clone(), detail);
+            return Err(report.add(null.summary("Attempt to get attribute from null value")));
+        }
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            format!(
+                "Can't access attributes on a primitive-typed value ({}).",
+                value.noun()
+            )
+        }
         _ => "This value does not have any attributes.".to_owned(),
     };
     Err(report.error(UNSUPPORTED_ATTRIBUTE, place.clone(), detail))
@@ -150,22 +209,46 @@ fn element<'v>(
     place: &Span,
     report: &mut Report<'_>,
 ) -> Result<&'v Value, Reported> {
-    let found = match value {
-        Value::Object(items) => convert::to_string(key).and_then(|key| items.get(&key)),
-        Value::List(items) => position(key).and_then(|at| items.get(at)),
-        _ => {
-            let detail = "This value does not have any indices.";
-            return Err(report.error(INVALID_INDEX, place.clone(), detail));
-        }
+    let why = match found(value, key) {
+        Ok(item) => return Ok(item),
+        Err(why) => why,
     };
-    found.ok_or_else(|| {
-        let detail = "The given key does not identify an element in this collection value.";
-        report.error(INVALID_INDEX, place.clone(), detail)
-    })
+    let detail = match value {
+        Value::Null(_) => {
+            let detail = "This value is null, so it does not have any indices.";
+            let null = Diagnostic::new(INVALID_INDEX, place.clone(), detail);
+            return Err(report.add(null.summary("Attempt to index null value")));
+        }
+        Value::Set(..) => "Elements of a set are identified only by their value and don't have any separate index or key to select with, so it's only possible to perform operations across all elements of the set.".to_owned(),
+        value if value.items().is_none() && value.entries().is_none() => "This value does not have any indices.".to_owned(),
+        _ if key.is_null() => "Can't use a null value as an indexing key.".to_owned(),
+        _ => format!("The given key does not identify an element in this collection value{why}."),
+    };
+    Err(report.error(INVALID_INDEX, place.clone(), detail))
 }
 
-fn position(key: &Value) -> Option<usize> {
-    let number = convert::to_number(key)?;
-    // Numbers are below 2^53, so that the conversion loses nothing.
-    (number >= 0.0 && number.fract() == 0.0).then_some(number as usize)
+/// The item at a key, or what is wrong with the key beside that nothing is there.
+fn found<'v>(value: &'v Value, key: &Value) -> Result<&'v Value, String> {
+    let as_type = |kind| cty::convert(key.clone(), &kind).map_err(|why| format!(": {why}"));
+    match value {
+        _ if key.is_null() => Err(String::new()),
+        Value::Map(_, items) | Value::Object(items) => {
+            let key = as_type(Type::String)?;
+            convert::to_string(&key)
+                .and_then(|key| items.get(&key))
+                .ok_or_else(String::new)
+        }
+        Value::List(_, items) | Value::Tuple(items) => {
+            let number = convert::to_number(&as_type(Type::Number)?).unwrap_or_default();
+            if number < 0.0 {
+                return Err(": a negative number is not a valid index for a sequence".to_owned());
+            }
+            if number.fract() != 0.0 {
+                return Err(": indexing a sequence requires a whole number, but the given index has a fractional part".to_owned());
+            }
+            // Numbers are below 2^53, so that the conversion loses nothing.
+            items.get(number as usize).ok_or_else(String::new)
+        }
+        _ => Err(String::new()),
+    }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::codes::*;
-use crate::convert::{to_bool, to_number, to_string, type_name};
+use crate::convert::{of_plain, plain_noun, to_bool, to_number};
 use crate::diagnostic::Diagnostic;
 use crate::eval::{evaluate, span};
 use crate::fields::Fields;
@@ -33,7 +33,7 @@ impl Fields<'_> {
         let Some(Spanned { value, span }) = self.value(name, report)? else {
             return Ok(None);
         };
-        match to_string(&value) {
+        match of_plain(&value) {
             Some(value) => Ok(Some(Spanned { value, span })),
             None => Err(wrong(name, required("string", &value), span, report)),
         }
@@ -67,7 +67,7 @@ impl Fields<'_> {
                 report,
             ));
         };
-        let text = |item| to_string(item).ok_or_else(|| required("string", item));
+        let text = |item| of_plain(item).ok_or_else(|| required("string", item));
         let texts: Result<_, String> = items.iter().map(text).collect();
         match texts {
             Ok(value) => Ok(Some(Spanned { value, span })),
@@ -83,7 +83,7 @@ impl Fields<'_> {
         let Some(Spanned { value, span }) = self.value(name, report)? else {
             return Ok(None);
         };
-        match (to_number(&value), &value) {
+        match (to_number(&value.clone().into()), &value) {
             // Numbers are below 2^53, so that the conversion loses nothing.
             (Some(number), _) if number.fract() == 0.0 => Ok(Some(Spanned {
                 value: number as i64,
@@ -110,7 +110,7 @@ impl Fields<'_> {
         let Some(Spanned { value, span }) = self.value(name, report)? else {
             return Ok(None);
         };
-        match to_bool(&value) {
+        match to_bool(&value.clone().into()) {
             Some(value) => Ok(Some(Spanned { value, span })),
             None if matches!(value, Value::String(_)) => {
                 Err(wrong(name, "a bool is required".to_owned(), span, report))
@@ -164,7 +164,7 @@ pub(crate) fn wrong(name: &str, why: String, span: Span, report: &mut Report<'_>
 }
 
 pub(crate) fn required(wanted: &str, value: &Value) -> String {
-    format!("{wanted} required, but have {}", type_name(value))
+    format!("{wanted} required, but have {}", plain_noun(value))
 }
 
 fn unsuitable(

@@ -202,7 +202,7 @@ fn large_files_are_read_and_huge_ones_refused() {
         format!("job \"a\" {{\ntask \"b\" {{\ndriver = \"exec\"\n{config}}}\n}}\n")
     };
     assert!(parse("job.hcl", &job(&"echo hello $NAME\n".repeat(60_000))).is_ok());
-    let mistakes = parse("job.hcl", &job(&" ".repeat(9 << 20))).unwrap_err();
+    let mistakes = parse("job.hcl", &job(&" ".repeat(17 << 20))).unwrap_err();
     assert_eq!(mistakes.len(), 1);
     assert_eq!(mistakes[0].code, "E1010");
 }

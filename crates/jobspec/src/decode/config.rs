@@ -98,10 +98,6 @@ fn of_block(block: &Block, report: &mut Report<'_>) -> Result<Attribute, Reporte
         let detail = "A label of a block in config is not supported yet.";
         return Err(report.error(NOT_SUPPORTED_YET, span(label), detail));
     }
-    if block.ident.as_str() == "dynamic" {
-        let detail = "The block \"dynamic\" is not supported yet.";
-        return Err(report.error(NOT_SUPPORTED_YET, span(&block.ident), detail));
-    }
     let inner = report.inside(title(block), |report| attributes(&block.body, report))?;
     let mut origins = Vec::new();
     let mut object = BTreeMap::new();

@@ -8,7 +8,7 @@ use hcl_edit::structure::{Attribute, Block, Structure};
 use super::no_labels;
 use crate::agent::written;
 use crate::codes::*;
-use crate::convert::to_string;
+use crate::convert::of_plain;
 use crate::eval::{evaluate, span};
 use crate::fields::Fields;
 use crate::report::{Report, Reported};
@@ -131,7 +131,7 @@ fn text(
     place: Span,
     report: &mut Report<'_>,
 ) -> Result<String, Reported> {
-    to_string(value).ok_or_else(|| wrong(name, required("string", value), place, report))
+    of_plain(value).ok_or_else(|| wrong(name, required("string", value), place, report))
 }
 
 /// Where a key and its value stand, if the map is written out; else where the map is.

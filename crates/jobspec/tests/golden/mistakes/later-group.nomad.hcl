@@ -1,7 +1,5 @@
 job "a" {
   group "b" {
-    dynamic {
-    }
     secret {
     }
     service {

@@ -1,6 +1,4 @@
 job "a" {
-  dynamic {
-  }
   parameterized {
   }
   periodic {

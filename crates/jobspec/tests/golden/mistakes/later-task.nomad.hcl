@@ -6,8 +6,6 @@ job "a" {
       }
       dispatch_payload {
       }
-      dynamic {
-      }
       secret {
       }
       service {
@@ -16,13 +14,9 @@ job "a" {
       }
       resources {
         secrets = 1
-        dynamic {
-        }
       }
       restart {
         render_templates = 1
-        dynamic {
-        }
       }
     }
   }

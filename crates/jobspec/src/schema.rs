@@ -60,7 +60,12 @@ impl Schema {
 /// The file itself.
 pub(crate) const FILE: Schema = Schema {
     arguments: &[],
-    blocks: &[one("job"), many("variable"), many("variables"), many("locals")],
+    blocks: &[
+        one("job"),
+        many("variable"),
+        many("variables"),
+        many("locals"),
+    ],
     later_arguments: &[],
     later_blocks: &[],
 };

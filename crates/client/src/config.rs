@@ -147,6 +147,7 @@ pub(crate) fn diagnostic(code: Code, detail: String, span: Span, within: String)
         span,
         context: Some(within),
         fix: None,
+        source: None,
     }
 }
 

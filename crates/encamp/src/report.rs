@@ -164,6 +164,7 @@ mod tests {
             span: 12..20,
             context: Some("job \"a\"".to_owned()),
             fix: Some("nothing".to_owned()),
+            source: None,
         }
     }
 

@@ -113,6 +113,7 @@ impl Site {
             datacenter: None,
             region: None,
             compute: Site::COMPUTE,
+            ports: vec![],
             run_dir: self.run_dir.join("run"),
         }
     }

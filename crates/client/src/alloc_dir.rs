@@ -7,7 +7,7 @@ use std::sync::Arc;
 use driver::FsIsolation;
 use rustix::fs::{Mode, OFlags};
 
-use crate::allocation::{ALLOC, ALLOC_MOUNTS, CORES, USERS, mounts_name};
+use crate::allocation::{ALLOC, ALLOC_MOUNTS, CORES, PORTS, USERS, mounts_name};
 use crate::dirs::{Dir, Owner, ROOT};
 use crate::error::{Attempt, Error, HostError};
 use crate::{mounts, users_file};
@@ -48,6 +48,7 @@ pub(crate) struct DataDir {
     pub(crate) mounts: Dir,
     pub(crate) users: Dir,
     pub(crate) cores: Dir,
+    pub(crate) ports: Dir,
 }
 
 impl DataDir {
@@ -60,6 +61,7 @@ impl DataDir {
             mounts: top.ensure(ALLOC_MOUNTS, 0o711)?,
             users: top.ensure(USERS, 0o700)?,
             cores: top.ensure(CORES, 0o700)?,
+            ports: top.ensure(PORTS, 0o700)?,
         })
     }
 }
@@ -210,6 +212,7 @@ mod tests {
             "alloc/id/t/tmp 1777 nobody",
             "alloc_mounts 711 0:0",
             "cores 700 0:0",
+            "ports 700 0:0",
             "users 700 0:0",
         ];
         assert_eq!(listing, expected);

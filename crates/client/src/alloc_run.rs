@@ -105,6 +105,7 @@ impl AllocSite<'_> {
             voice.say(TaskEvent::Placed {
                 user: &task.user,
                 uid: task.owner.uid,
+                ports: &self.allocation.ports,
             });
             let kill_timeout = task.plan.task.kill_timeout;
             let cap = settings.node.max_kill_timeout;

@@ -10,6 +10,7 @@
 //!     <alloc id>-<task>/             M: empty; where an unveil task sees T
 //!   users/                    0700   claims of uids
 //!   cores/                    0700   claims of cores
+//!   ports/                    0700   claims of ports
 //! <run dir>/<short id>/       0700   lock, journal, what became of its tasks, fifos, the driver's state
 //! ```
 use std::collections::BTreeMap;
@@ -21,8 +22,10 @@ use driver::{Compute, FsIsolation, TaskConfig};
 use jobspec::{Diagnostic, Group, Job, Scope, Task};
 
 use crate::environment::{self, Directories};
+use crate::interpolate::replace;
 use crate::node::Node;
-use crate::{attributes, config, cores, ids, placement, settings::Settings};
+use crate::ports::Mapping;
+use crate::{attributes, config, cores, ids, network, placement, settings::Settings};
 
 /// A task with what it is part of.
 #[derive(Debug, Clone, Copy)]
@@ -58,6 +61,8 @@ pub struct Allocation {
     pub region: Option<String>,
     /// The node's compute.
     pub compute: Compute,
+    /// The group's ports.
+    pub ports: Vec<Mapping>,
 }
 
 /// What one task of an allocation gets.
@@ -105,6 +110,7 @@ impl Allocation {
             datacenter: configured(&settings.node.datacenter, &Node::default().datacenter),
             region: configured(&settings.node.region, &Node::default().region),
             compute,
+            ports: Vec::new(),
             run_dir,
             index,
             id,
@@ -165,7 +171,11 @@ impl Allocation {
             env: self.environment(member, allotment, isolation),
             ..self.node.clone()
         };
+        let known =
+            |text: &str| replace(text, |name| environment::value_of(name, &scope.env, self));
         Ok(TaskConfig {
+            network_isolation: network::isolation(group, &self.run_dir, known),
+            dns: network::dns(group, known),
             name: task.name.clone(),
             task_group_name: group.name.clone(),
             job_name: job.name.clone(),
@@ -174,7 +184,7 @@ impl Allocation {
             node_name: self.node_name.clone(),
             alloc_id: self.id.clone(),
             driver_config: config::values(task, &scope)?,
-            env: scope.env,
+            env: scope.env.clone(),
             resources: self.resources(task, allotment),
             mounts: allotment.volumes.clone(),
             user: user.to_owned(),
@@ -217,6 +227,7 @@ impl Allocation {
             cpuset_cpus: cores::list(&allotment.cores),
             cpuset_cgroup: allotment.cpuset_cgroup.to_string_lossy().into_owned(),
             memory_limit_bytes: memory_mb.max(asked.memory_max).saturating_mul(1 << 20),
+            ports: network::mappings(&self.ports),
             percent_ticks: mhz as f64 / self.compute.total_mhz.max(1) as f64,
             ..Resources::default()
         }
@@ -228,6 +239,7 @@ pub(crate) const ALLOC: &str = "alloc";
 pub(crate) const ALLOC_MOUNTS: &str = "alloc_mounts";
 pub(crate) const USERS: &str = "users";
 pub(crate) const CORES: &str = "cores";
+pub(crate) const PORTS: &str = "ports";
 /// Below a run's own directory.
 pub(crate) const STDOUT: &str = "stdout";
 pub(crate) const STDERR: &str = "stderr";

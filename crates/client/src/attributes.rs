@@ -7,11 +7,11 @@ use std::net::UdpSocket;
 use std::path::Path;
 
 use cgroup::Version;
-use driver::{Attribute, Compute, Driver, Health, Kind, Place};
+use driver::{Compute, Health, Kind};
 use jobspec::Scope;
-use shim::Lifetime;
 
-use crate::plan::operator_config;
+use crate::drivers::{self, KINDS};
+use crate::ports::host_ip;
 use crate::settings::Settings;
 
 type Map = BTreeMap<String, String>;
@@ -41,8 +41,9 @@ fn of_node(settings: &Settings) -> Map {
 
 fn of_host(settings: &Settings, compute: Compute) -> Map {
     let mut all = named([
+        ("os.signals", driver::signals::names().join(",")),
         ("unique.hostname", hostname()),
-        ("unique.network.ip-address", address()),
+        ("unique.network.ip-address", address(settings)),
     ]);
     all.extend(of_kernel());
     all.extend(of_cpu(settings, compute));
@@ -72,6 +73,7 @@ fn of_kernel() -> Map {
 
 fn of_cpu(settings: &Settings, compute: Compute) -> Map {
     let reserved = settings.node.reserved_cores.len() as u64;
+    let frequency = compute.total_mhz / compute.cores.max(1);
     let mut all = named([
         ("cpu.arch", go_arch(std::env::consts::ARCH).to_owned()),
         ("cpu.numcores", compute.cores.to_string()),
@@ -81,9 +83,13 @@ fn of_cpu(settings: &Settings, compute: Compute) -> Map {
         ),
         ("cpu.totalcompute", compute.total_mhz.to_string()),
         (
-            "cpu.frequency",
-            (compute.total_mhz / compute.cores.max(1)).to_string(),
+            "cpu.usablecompute",
+            compute
+                .total_mhz
+                .saturating_sub(reserved * frequency)
+                .to_string(),
         ),
+        ("cpu.frequency", frequency.to_string()),
     ]);
     if let Some(model) = model(&read("/proc/cpuinfo")) {
         all.insert("cpu.modelname".to_owned(), model);
@@ -187,7 +193,7 @@ fn of_cgroups() -> Map {
 }
 
 fn of_drivers(settings: &Settings, compute: Compute) -> Map {
-    [Kind::Exec, Kind::Exec2]
+    KINDS
         .into_iter()
         .flat_map(|kind| of_driver(kind, settings, compute))
         .collect()
@@ -195,13 +201,7 @@ fn of_drivers(settings: &Settings, compute: Compute) -> Map {
 
 /// A driver that is there says so with `1`. Without root it does not say whether it is; it may well be.
 fn of_driver(kind: Kind, settings: &Settings, compute: Compute) -> Map {
-    let place = Place {
-        state_dir: settings.run_dir.clone(),
-        lifetime: Lifetime::Foreground,
-        compute,
-        hidden: settings.hidden(),
-    };
-    let Ok(driver) = Driver::new(kind, &operator_config(kind, &settings.node), place) else {
+    let Ok(driver) = drivers::configured(kind, settings, settings.run_dir.clone(), compute) else {
         return Map::new();
     };
     let fingerprint = driver.fingerprint();
@@ -210,23 +210,20 @@ fn of_driver(kind: Kind, settings: &Settings, compute: Compute) -> Map {
     }
     let attributes = fingerprint.attributes.into_iter();
     let mut all: Map = attributes
-        .map(|(name, value)| (name, text(&value)))
+        .map(|(name, value)| (name, value.to_string()))
         .collect();
     all.insert(format!("driver.{}", kind.name()), "1".to_owned());
     all
 }
 
-fn text(value: &Attribute) -> String {
-    match value {
-        Attribute::Bool(yes) => yes.to_string(),
-        Attribute::Int(number) => number.to_string(),
-        Attribute::String(text) => text.clone(),
-    }
-}
-
-/// The address by which this host reaches others. Connecting a UDP socket sends nothing: the kernel only looks up the
+/// That of the configured interface, or the one by which this host reaches others. Connecting a UDP socket sends nothing: the kernel only looks up the
 /// route (udp(7)). The address asked for is one of documentation (RFC 5737).
-fn address() -> String {
+fn address(settings: &Settings) -> String {
+    if settings.node.network_interface.is_some()
+        && let Ok(address) = host_ip::of_node(&settings.node)
+    {
+        return address.to_string();
+    }
     let asked = UdpSocket::bind("0.0.0.0:0").and_then(|socket| {
         socket.connect("192.0.2.1:9")?;
         socket.local_addr()
@@ -286,18 +283,20 @@ mod tests {
     use crate::compute::compute;
 
     /// What every Linux host tells.
-    const ALWAYS: [&str; 17] = [
+    const ALWAYS: [&str; 19] = [
         "cpu.arch",
         "cpu.frequency",
         "cpu.numcores",
         "cpu.reservablecores",
         "cpu.totalcompute",
+        "cpu.usablecompute",
         "driver.exec",
         "kernel.arch",
         "kernel.name",
         "kernel.version",
         "memory.totalbytes",
         "os.name",
+        "os.signals",
         "os.version",
         "unique.hostname",
         "unique.network.ip-address",
@@ -359,6 +358,7 @@ mod tests {
         assert_eq!(scope.meta["rack"], "7");
         assert_eq!(scope.attr["cpu.reservablecores"], "3");
         assert_eq!(scope.attr["cpu.frequency"], "1500");
+        assert_eq!(scope.attr["cpu.usablecompute"], "4500");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jobspec::Task;
 
 use crate::allocation::{Allocation, Allotment, Member};
 use crate::interpolate::replace;
-use crate::{cores, ids, own_env};
+use crate::{cores, ids, network, own_env};
 
 /// What a task finds commands by unless its job says otherwise; the caller's own is not taken, so that a job behaves
 /// alike for everybody.
@@ -75,6 +75,7 @@ pub(crate) fn of_task(
     env.extend(of_directories(directories));
     env.extend(of_limits(task, allocation, allotment));
     env.extend(of_names(member, allocation));
+    env.extend(network::variables(&allocation.ports));
     let known = |text: &str| replace(text, |name| value_of(name, &env, allocation));
     let meta: Vec<_> = of_meta(&task.meta)
         .map(|(name, value)| (known(&name), known(&value)))
@@ -93,7 +94,7 @@ pub(crate) fn of_task(
 }
 
 /// What a name stands for in `env` and `meta`: what the node is comes first, as in Nomad.
-fn value_of<'e>(
+pub(crate) fn value_of<'e>(
     name: &str,
     env: &'e BTreeMap<String, String>,
     allocation: &'e Allocation,

@@ -52,6 +52,8 @@ pub enum TaskEvent<'a> {
         user: &'a str,
         /// Who that is.
         uid: u32,
+        /// The group's.
+        ports: &'a [crate::Mapping],
     },
     /// A hook says what it does.
     Hook {

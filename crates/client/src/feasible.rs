@@ -2,9 +2,12 @@
 
 use jobspec::{Constraint, Diagnostic, Job, Scope, Span};
 
+use crate::attributes::attributes;
+use crate::compute::compute;
 use crate::config::{Code, diagnostic};
 use crate::error::Error;
 use crate::node::Node;
+use crate::ports;
 use crate::settings::{Constraints, Settings};
 
 /// A constraint with where it stands: `job "a"`, `task "b"`.
@@ -42,8 +45,14 @@ pub fn warnings(job: &Job, settings: &Settings) -> Vec<Diagnostic> {
     warnings
 }
 
+/// Refuses a job that this node cannot take whatever runs on it.
+pub(crate) fn node(job: &Job, settings: &Settings) -> Result<(), Error> {
+    constraints(job, &attributes(settings, compute()), settings)?;
+    job.groups.iter().try_for_each(ports::possible)
+}
+
 /// Refuses a job that this node does not meet the constraints of, and says each that it does not meet.
-pub(crate) fn constraints(job: &Job, node: &Scope, settings: &Settings) -> Result<(), Error> {
+fn constraints(job: &Job, node: &Scope, settings: &Settings) -> Result<(), Error> {
     if settings.constraints == Constraints::Ignored {
         return Ok(());
     }

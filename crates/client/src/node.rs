@@ -1,6 +1,6 @@
 //! What the operator of this machine decided, in the words of Nomad's agent configuration.
 use std::collections::BTreeMap;
-use std::ops::RangeInclusive;
+use std::ops::{Range, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,6 +31,12 @@ pub struct Node {
     pub host_volumes: BTreeMap<String, HostVolume>,
     /// `client.reserved.cores`: never given to a task.
     pub reserved_cores: CpuSet,
+    /// `client.reserved.reserved_ports`: never given to a task.
+    pub reserved_ports: Vec<RangeInclusive<u16>>,
+    /// `client.min_dynamic_port`, and `client.max_dynamic_port`, which is the first that is not given.
+    pub dynamic_ports: Range<u16>,
+    /// `client.network_interface`, whose address tasks are told; `None`: the loopback device.
+    pub network_interface: Option<String>,
     /// `client.cgroup_parent`; `None`: `encamp.slice`, `/encamp` on v1.
     pub cgroup_parent: Option<String>,
     /// `client.max_kill_timeout`.
@@ -64,6 +70,9 @@ impl Default for Node {
             chroot_env: BTreeMap::new(),
             host_volumes: BTreeMap::new(),
             reserved_cores: CpuSet::default(),
+            reserved_ports: Vec::new(),
+            dynamic_ports: 20_000..32_000,
+            network_interface: None,
             cgroup_parent: None,
             max_kill_timeout: Duration::from_secs(30),
             dynamic_users: 80_000..=89_999,

@@ -1,9 +1,8 @@
 //! What can be said about a job before anything is made: which tasks, which drivers, which mistakes.
 use cgroup::CpuSet;
 use driver::options::{self, Values};
-use driver::{Allowed, Asker, ConfigError, Driver, Kind, Place, StartError, Warning};
+use driver::{Allowed, Asker, ConfigError, Driver, Kind, StartError, Warning};
 use jobspec::{Diagnostic, Group, Job, Task};
-use shim::Lifetime;
 
 use crate::allocation::{Allocation, Allotment, Member, STATE};
 use crate::compute::compute;
@@ -11,7 +10,7 @@ use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
 use crate::node::Node;
 use crate::settings::Settings;
-use crate::{placement, signals, volumes};
+use crate::{drivers, placement, ports, signals, volumes};
 
 /// A task of a job, with its driver.
 #[derive(Debug, Clone, Copy)]
@@ -37,7 +36,6 @@ impl<'a> Plan<'a> {
         let kind = Kind::from_name(&driver).ok_or(Error::UnknownDriver { subject, driver })?;
         check_kill_signal(task)?;
         check_user(task)?;
-        check_network(group)?;
         Ok(Plan {
             job,
             group,
@@ -56,17 +54,8 @@ impl<'a> Plan<'a> {
         settings: &Settings,
         allocation: &Allocation,
     ) -> Result<Driver, ConfigError> {
-        let place = Place {
-            state_dir: allocation.run_dir.join(STATE),
-            lifetime: Lifetime::Foreground,
-            compute: allocation.compute,
-            hidden: settings.hidden(),
-        };
-        Driver::new(
-            self.kind,
-            &operator_config(self.kind, &settings.node),
-            place,
-        )
+        let state_dir = allocation.run_dir.join(STATE);
+        drivers::configured(self.kind, settings, state_dir, allocation.compute)
     }
 
     /// Who the driver is told to run the task as, when no uid has been claimed yet.
@@ -230,7 +219,8 @@ pub fn check(job: &Job, settings: &Settings) -> Result<Vec<Checked>, Error> {
 
 impl Plan<'_> {
     fn look(&self, settings: &Settings) -> Result<Checked, Error> {
-        let allocation = Allocation::plan(crate::ids::uuid()?, 0, settings, compute());
+        let mut allocation = Allocation::plan(crate::ids::uuid()?, 0, settings, compute());
+        allocation.ports = ports::before_claim(self.group, &settings.node);
         let mut allotment = allocation.allot(&self.task.name, settings);
         allotment.volumes = volumes::known(self.group, self.task, &settings.node)?;
         allotment.cores = self.cores_before_claim();
@@ -300,21 +290,6 @@ fn check_user(task: &Task) -> Result<(), Error> {
         detail,
         user.span.clone(),
         format!("task {:?}", task.name),
-    )]))
-}
-
-fn not_yet(detail: String, span: jobspec::Span, within: String) -> Diagnostic {
-    diagnostic(Code::NotYet, detail, span, within)
-}
-
-fn check_network(group: &Group) -> Result<(), Error> {
-    let Some(network) = &group.network else {
-        return Ok(());
-    };
-    Err(Error::Job(vec![not_yet(
-        "network is not supported yet".to_owned(),
-        network.span.clone(),
-        format!("group {:?}", group.name),
     )]))
 }
 

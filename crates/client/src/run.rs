@@ -19,7 +19,7 @@ use crate::plan::{Plan, each};
 use crate::runner::allocation;
 use crate::settings::{Keep, Settings};
 use crate::site::{AllocSite, Site};
-use crate::{feasible, ids, placement, signals, volumes};
+use crate::{feasible, ids, placement, ports, signals, volumes};
 
 /// What the run hears of.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,7 @@ enum Message {
 /// The job, the host or a start is at fault; [`Error::exit_code`] says how a command ends then.
 pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Result<u8, Error> {
     let plans = Plan::all(job)?;
+    feasible::node(job, settings)?;
     each(plans.iter(), |plan| check_first(plan, settings))?;
     let mut inbox = Inbox::new();
     let _listening = signals::listen(inbox.sender(), Message::Signal)?;
@@ -51,8 +52,8 @@ pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Re
 /// Everything about a task that can fail before anything is made.
 fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
     placement::driver(plan, &settings.node)?;
-    let allocation = Allocation::plan(ids::uuid()?, 0, settings, compute());
-    feasible::constraints(plan.job, &allocation.node, settings)?;
+    let mut allocation = Allocation::plan(ids::uuid()?, 0, settings, compute());
+    allocation.ports = ports::before_claim(plan.group, &settings.node);
     let driver = plan.driver(settings, &allocation)?;
     require_driver(plan, &driver)?;
     driver

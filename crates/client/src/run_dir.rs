@@ -85,6 +85,8 @@ impl RunDir {
     /// run tries again.
     pub(crate) fn clear(self) -> Result<(), Error> {
         self.journal.undo()?;
+        // Where the group had a network of its own.
+        mounts::detach_below(self.dir.path())?;
         let base = Dir::open(&self.base)?;
         let _all = lock_all(&base)?;
         Ok(tree::remove(base.as_fd(), &self.name)

@@ -104,5 +104,6 @@ pub(crate) fn allocation() -> Allocation {
             total_mhz: 6000,
             cores: 2,
         },
+        ports: vec![],
     }
 }

@@ -1,7 +1,7 @@
 //! What the user of a run decides about it.
 use std::path::PathBuf;
 
-use crate::allocation::{ALLOC, CORES, USERS};
+use crate::allocation::{ALLOC, CORES, PORTS, USERS};
 use crate::node::Node;
 
 /// Where a run keeps its things and what becomes of them.
@@ -57,6 +57,7 @@ impl Settings {
             self.data_dir.join(ALLOC),
             self.data_dir.join(USERS),
             self.data_dir.join(CORES),
+            self.data_dir.join(PORTS),
             self.run_dir.clone(),
         ]
     }

@@ -16,9 +16,10 @@ use crate::error::{Error, HostError, Subject};
 use crate::event::{Event, Tell};
 use crate::journal::Journal;
 use crate::plan::{Plan, User, dynamic_name};
+use crate::ports::Ports;
 use crate::run_dir::{self, RunDir};
 use crate::settings::Settings;
-use crate::{cores, ids, users, volumes};
+use crate::{cores, ids, network, ports, users, volumes};
 
 /// What a run has made, and what it runs with.
 pub(crate) struct Site<'p> {
@@ -41,6 +42,7 @@ pub(crate) struct AllocSite<'p> {
     pub(crate) tasks: Vec<TaskSite<'p>>,
     /// Held open since before any task ran.
     pub(crate) logs: Option<Arc<Dir>>,
+    ports: ports::Claim,
     /// Whether the alloc directory stays.
     pub(crate) keep: bool,
 }
@@ -82,6 +84,8 @@ impl<'p> Site<'p> {
         left.extend(run_dir::sweep_other_boots(&site.data).err());
         left.extend(users::sweep(&site.data.users).err().map(Error::from));
         left.extend(site.cores().sweep().err());
+        let swept = site.ports().and_then(|ports| ports.sweep());
+        left.extend(swept.err().map(Error::from));
         left.iter().for_each(|error| tell(Event::Left(error)));
         Ok(site)
     }
@@ -92,6 +96,10 @@ impl<'p> Site<'p> {
             host: &self.host,
             node: &self.settings.node,
         }
+    }
+
+    fn ports(&self) -> Result<Ports<'_>, HostError> {
+        Ports::of(&self.data.ports, &self.settings.node)
     }
 
     /// Makes everything that these tasks run with. What was made before a failure is there to be cleared.
@@ -129,6 +137,7 @@ impl<'p> Site<'p> {
                     run_dir,
                     tasks,
                     logs: None,
+                    ports: ports::Claim::default(),
                     keep: false,
                 });
             }
@@ -173,7 +182,7 @@ impl<'p> Site<'p> {
         }
     }
 
-    /// Claims users and cores for all tasks, and a place among those that share for those without cores.
+    /// Claims ports for all groups, users and cores for all tasks, and a place among those that share for those without cores.
     fn claim(&mut self) -> Result<(), Error> {
         let cores = Cores {
             dir: &self.data.cores,
@@ -181,8 +190,10 @@ impl<'p> Site<'p> {
             node: &self.settings.node,
         };
         let clear = &mut || drop(run_dir::sweep(&self.base));
+        let ports = Ports::of(&self.data.ports, &self.settings.node)?;
         let mut shares = None;
         for alloc in &mut self.allocs {
+            alloc.claim_ports(&ports, clear)?;
             for place in 0..alloc.tasks.len() {
                 alloc.claim_user(place, &self.data, &self.settings)?;
                 if !alloc.claim_cores(place, &cores, clear)? {
@@ -214,12 +225,15 @@ impl<'p> Site<'p> {
         let AllocSite {
             mut run_dir,
             tasks,
+            ports,
             keep,
             ..
         } = alloc;
         let recorded: Result<(), HostError> = run_dir.record(|journal| journal.keep = keep);
         let cleared = recorded.map_err(Error::from).and_then(|()| run_dir.clear());
         let mut left: Vec<Error> = cleared.err().into_iter().collect();
+        let released = self.ports().and_then(|all| all.release(ports));
+        left.extend(released.err().map(Error::from));
         for task in tasks {
             // Held until nothing of its owner runs any more: nobody else gets the uid meanwhile.
             if let Some(claim) = task.claim {
@@ -256,6 +270,24 @@ impl AllocSite<'_> {
         Ok(())
     }
 
+    fn claim_ports(&mut self, ports: &Ports<'_>, clear: &mut dyn FnMut()) -> Result<(), Error> {
+        let holder = self.holder("");
+        self.ports = ports.claim(self.group, &holder, clear)?;
+        self.allocation.ports = self.ports.ports.clone();
+        Ok(())
+    }
+
+    /// Who has what is claimed.
+    fn holder(&self, task: &str) -> cores::Holder {
+        cores::Holder {
+            job: self.job.id.clone(),
+            task: task.to_owned(),
+            alloc: ids::short(&self.allocation.id).to_owned(),
+            pid: std::process::id(),
+            run_dir: self.allocation.run_dir.clone(),
+        }
+    }
+
     /// False when the task has none of its own.
     fn claim_cores(
         &mut self,
@@ -271,13 +303,7 @@ impl AllocSite<'_> {
             span: wanted.span.clone(),
             ..plan.subject()
         };
-        let holder = cores::Holder {
-            job: plan.job.id.clone(),
-            task: plan.task.name.clone(),
-            alloc: ids::short(&self.allocation.id).to_owned(),
-            pid: std::process::id(),
-            run_dir: self.allocation.run_dir.clone(),
-        };
+        let holder = self.holder(&plan.task.name);
         let claim = cores.claim(wanted.value, &subject, &holder, clear)?;
         self.tasks[place].allotment.cores = claim.cpus.clone();
         self.tasks[place].cores = Some(claim);
@@ -287,6 +313,7 @@ impl AllocSite<'_> {
     /// Directories, mounts, fifos and cgroups; all of it stands in the journal already.
     fn make(&mut self, data: &DataDir, boot_id: &str) -> Result<(), Error> {
         let dir = alloc_dir::build(data, &self.allocation.id, boot_id)?;
+        network::make(self.group, self.run_dir.dir().path())?;
         for task in &mut self.tasks {
             task.owner = task.find_owner(&self.allocation)?;
             let layout = Layout::of(task.isolation(), task.owner);

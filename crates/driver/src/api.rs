@@ -1,5 +1,6 @@
 //! The types that a driver is asked with and answers with; the functions are in the modules named after what they do.
 use std::collections::BTreeMap;
+use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -120,6 +121,17 @@ pub enum Attribute {
     Bool(bool),
     Int(i64),
     String(String),
+}
+
+/// As a node's attributes show it.
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Attribute::Bool(yes) => yes.fmt(f),
+            Attribute::Int(number) => number.fmt(f),
+            Attribute::String(text) => text.fmt(f),
+        }
+    }
 }
 
 /// A started or recovered task. Dropping it never touches the task, except where its lifetime is the foreground.

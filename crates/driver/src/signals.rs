@@ -50,6 +50,15 @@ pub(crate) const INT: i32 = 2;
 /// SIGKILL.
 pub(crate) const KILL: i32 = 9;
 
+/// Every name that is one of the kernel's own, in the order of their letters.
+pub fn names() -> Vec<String> {
+    let real_time = |number: i32| number >= RT_MIN;
+    let own = NAMES.iter().filter(|(_, number)| !real_time(*number));
+    let mut names: Vec<String> = own.map(|(name, _)| format!("SIG{name}")).collect();
+    names.sort();
+    names
+}
+
 /// The number of a signal.
 pub fn parse(given: &str) -> Option<i32> {
     let upper = given.trim().to_ascii_uppercase();

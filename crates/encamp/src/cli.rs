@@ -116,11 +116,30 @@ pub(crate) enum Command {
     Validate(Validate),
     Gc(Gc),
     Doctor(Doctor),
+    /// Show this machine as a Nomad node
+    #[command(subcommand)]
+    Node(Node),
     /// Say which version this is
     Version,
     /// Nomad's spelling: job run, job validate
     #[command(subcommand, hide = true)]
     Job(Job),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Node {
+    Status(NodeStatus),
+}
+
+/// Show what jobs can ask of this machine: names, drivers, volumes, attributes; needs no root and changes nothing
+#[derive(Debug, Args)]
+pub(crate) struct NodeStatus {
+    /// Nomad's flag for the node that the command runs on, which is the only one here
+    #[arg(long = "self")]
+    pub(crate) own: bool,
+    /// One JSON document on standard output, as Nomad's API has it
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -22,7 +22,7 @@ mod layer;
 mod loopback;
 mod mountinfo;
 mod mounts;
-mod network;
+pub mod network;
 mod node;
 mod order;
 mod prepare;

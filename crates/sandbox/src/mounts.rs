@@ -6,6 +6,7 @@ use rustix::fs::{CWD, FileType};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MountPropagationFlags, MoveMountFlags, OpenTreeFlags,
 };
+use rustix::thread::UnshareFlags;
 
 use crate::spec::{MountFlags, Propagation};
 use crate::view::{Found, Links, host, open_path, path_of};
@@ -157,7 +158,7 @@ pub(crate) fn attached<T: Send>(
 /// Gives the calling thread a mount namespace of its own and attaches a mount over its root. Paths still lead from the old root, as
 /// nothing looks for what lies over a root itself (path_resolution(7)).
 fn attach_in_a_namespace_of_this_thread(mount: BorrowedFd<'_>) -> rustix::io::Result<()> {
-    sys::unshare_mounts()?;
+    sys::unshare(UnshareFlags::NEWNS)?;
     let private = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     rustix::mount::mount_change(c"/", private)?;
     let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;

@@ -1,11 +1,39 @@
-//! network_namespaces(7): the one that is there and shall be joined.
+//! network_namespaces(7): one that is made to be joined later, and one that is there and shall be joined.
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
+use rustix::thread::UnshareFlags;
 
 use crate::view::{Links, host, path_of};
-use crate::{Error, sys};
+use crate::{Error, loopback, sys};
+
+/// Makes a network namespace with nothing but a loopback device, which is up, and binds it to a new file at a path, as
+/// ip-netns(8) does: it lives as long as that mount. The path must be one that only root can change.
+///
+/// # Errors
+/// The file is there, or the kernel refuses.
+pub fn make(path: &Path) -> Result<(), Error> {
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::RUSR)
+        .map_err(|e| Error::path("make the file for a network namespace", path, e))?;
+    let made = std::thread::scope(|scope| {
+        // A thread of its own: only the namespace of this one changes, and nobody else runs in it.
+        scope.spawn(|| in_this_thread(path)).join()
+    });
+    made.unwrap_or_else(|_| Err(io::Error::other("the thread that makes it has panicked")))
+        .map_err(|source| Error::Call {
+            act: format!("make a network namespace at {}", path.display()),
+            source,
+        })
+}
+
+fn in_this_thread(path: &Path) -> io::Result<()> {
+    sys::unshare(UnshareFlags::NEWNET)?;
+    loopback::up()?;
+    Ok(rustix::mount::mount_bind("/proc/thread-self/ns/net", path)?)
+}
 
 /// Opens a network namespace by the path that something like ip-netns(8) has bound it to.
 pub(crate) fn open(path: &Path) -> Result<OwnedFd, Error> {

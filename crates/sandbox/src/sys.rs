@@ -291,10 +291,12 @@ pub fn namespace_kind(namespace: BorrowedFd<'_>) -> io::Result<libc::c_int> {
     check(kind.into()).map(|_| kind)
 }
 
-/// unshare(2) of the calling thread's mount namespace and, as the kernel wants it, of its root and working directory.
-pub fn unshare_mounts() -> rustix::io::Result<()> {
+/// unshare(2) of the calling thread's mount namespace, which the kernel wants with its root and working directory, or of its network
+/// namespace.
+pub fn unshare(namespace: UnshareFlags) -> rustix::io::Result<()> {
+    let namespace = namespace & (UnshareFlags::NEWNS | UnshareFlags::NEWNET);
     // SAFETY: the descriptor table stays shared, which is all that could hurt other threads.
-    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWNS) }
+    unsafe { rustix::thread::unshare_unsafe(namespace) }
 }
 
 /// dup3(2) onto a number; the same number only loses its close-on-exec flag.

@@ -3,6 +3,7 @@
 
 mod check;
 mod plugins;
+mod ports;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -102,6 +103,8 @@ struct Merge<'a> {
     chroot_env: Option<Placed<()>>,
     dynamic_user_min: Option<Placed<i64>>,
     dynamic_user_max: Option<Placed<i64>>,
+    min_dynamic_port: Option<Placed<i64>>,
+    max_dynamic_port: Option<Placed<i64>>,
     plugins: BTreeMap<Kind, Placed<agent::Plugin>>,
 }
 
@@ -114,6 +117,8 @@ impl<'a> Merge<'a> {
             chroot_env: None,
             dynamic_user_min: None,
             dynamic_user_max: None,
+            min_dynamic_port: None,
+            max_dynamic_port: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -164,6 +169,12 @@ impl<'a> Merge<'a> {
         let max = client.dynamic_user_max.map(|max| Placed::of(file, max));
         self.dynamic_user_min = min.or(self.dynamic_user_min.take());
         self.dynamic_user_max = max.or(self.dynamic_user_max.take());
+        let min = client.min_dynamic_port.map(|min| Placed::of(file, min));
+        let max = client.max_dynamic_port.map(|max| Placed::of(file, max));
+        self.min_dynamic_port = min.or(self.min_dynamic_port.take());
+        self.max_dynamic_port = max.or(self.max_dynamic_port.take());
+        self.reserved_ports(file, client.reserved_ports);
+        self.interface(file, client.network_interface);
         self.parent(file, client.parent);
         self.reserved_cores(file, client.reserved_cores);
         for volume in client.host_volumes {
@@ -187,6 +198,7 @@ impl<'a> Merge<'a> {
 
     fn finish(mut self) -> Result<Configuration, Vec<Misconfiguration>> {
         self.users();
+        self.dynamic_ports();
         self.drivers();
         if self.mistakes.is_empty() {
             Ok(self.done)

@@ -1,28 +1,18 @@
 //! Whether each driver can run here, in its own words.
-use driver::{Attribute, Driver, Fingerprint, Health, Kind, Place};
-use shim::Lifetime;
+use driver::{Attribute, Fingerprint, Health, Kind};
 
 use super::Finding;
 use crate::compute::compute;
-use crate::plan::operator_config;
+use crate::drivers::{self, KINDS};
 use crate::settings::Settings;
 
 pub(super) fn look(settings: &Settings) -> Vec<Finding> {
-    [Kind::Exec, Kind::Exec2]
-        .into_iter()
-        .map(|kind| one(kind, settings))
-        .collect()
+    KINDS.into_iter().map(|kind| one(kind, settings)).collect()
 }
 
 fn one(kind: Kind, settings: &Settings) -> Finding {
-    let place = Place {
-        state_dir: settings.run_dir.clone(),
-        lifetime: Lifetime::Foreground,
-        compute: compute(),
-        hidden: settings.hidden(),
-    };
     let check = format!("driver.{}", kind.name());
-    match Driver::new(kind, &operator_config(kind, &settings.node), place) {
+    match drivers::configured(kind, settings, settings.run_dir.clone(), compute()) {
         Ok(driver) => told(kind, check, &driver.fingerprint()),
         Err(error) => Finding::failure(check, format!("driver {:?}: {error}", kind.name())),
     }
@@ -55,8 +45,6 @@ fn told(kind: Kind, check: String, fingerprint: &Fingerprint) -> Finding {
 fn shown(name: &str, value: &Attribute) -> String {
     match value {
         Attribute::Bool(true) if name == "driver.exec" => "1".to_owned(),
-        Attribute::Bool(yes) => yes.to_string(),
-        Attribute::Int(number) => number.to_string(),
-        Attribute::String(text) => text.clone(),
+        other => other.to_string(),
     }
 }

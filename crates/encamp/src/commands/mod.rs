@@ -2,6 +2,7 @@
 mod adhoc;
 mod doctor;
 mod gc;
+mod node;
 mod progress;
 mod run;
 pub(crate) mod validate;
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use client::exit;
 
-use crate::cli::{Cli, Command, Global, Job};
+use crate::cli::{Cli, Command, Global, Job, Node};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 use crate::{argv, terminal};
@@ -83,6 +84,7 @@ fn perform(cli: &Cli) -> u8 {
         Command::Validate(validate) => validate::run(validate, global),
         Command::Gc(gc) => gc::run(gc, global),
         Command::Doctor(doctor) => doctor::run(doctor, global),
+        Command::Node(Node::Status(status)) => node::run(status, global),
         Command::Version => version(),
         Command::Job(job) => of_job(job, global),
     };

@@ -2,7 +2,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use client::{Because, Event, Exit, Naming, TaskEvent, Whose, spell};
+use client::{Because, Event, Exit, Mapping, Naming, TaskEvent, Whose, spell};
 use driver::{Enforcement, Feature};
 use jobspec::{Group, Job, Task};
 
@@ -65,8 +65,8 @@ impl<'a> Progress<'a> {
                 one_line(*error)
             )),
             Event::Kept(path) => Some(format!("kept {} (--rm removes it)", path.display())),
-            Event::Task(whose, TaskEvent::Placed { user, uid }) => {
-                return self.placed(*whose, user, *uid);
+            Event::Task(whose, TaskEvent::Placed { user, uid, ports }) => {
+                return self.placed(*whose, user, *uid, ports);
             }
             Event::Task(whose, event) => self.of_task(*whose, event),
             _ => None,
@@ -154,7 +154,7 @@ impl<'a> Progress<'a> {
         })
     }
 
-    fn placed(&self, whose: Whose<'_>, user: &str, uid: u32) -> Vec<String> {
+    fn placed(&self, whose: Whose<'_>, user: &str, uid: u32, ports: &[Mapping]) -> Vec<String> {
         let Some((group, task)) = self.find(whose) else {
             return Vec::new();
         };
@@ -173,8 +173,12 @@ impl<'a> Progress<'a> {
             None => format!("cpu {} MHz", resources.cpu),
         };
         lines.push(format!(
-            "{}[{}]/{}  user {user} · {compute} · memory {} MiB",
-            group.name, whose.index, task.name, resources.memory
+            "{}[{}]/{}  user {user} · {compute} · memory {} MiB{}",
+            group.name,
+            whose.index,
+            task.name,
+            resources.memory,
+            of_ports(ports)
         ));
         lines
     }
@@ -262,6 +266,18 @@ fn follows(event: &TaskEvent<'_>) -> Option<String> {
             })
         }
         _ => None,
+    }
+}
+
+/// ` · http=127.0.0.1:8181`
+fn of_ports(ports: &[Mapping]) -> String {
+    let shown: Vec<String> = ports
+        .iter()
+        .map(|port| format!("{}={}", port.label, port.address()))
+        .collect();
+    match shown.as_slice() {
+        [] => String::new(),
+        shown => format!(" · {}", shown.join(" ")),
     }
 }
 

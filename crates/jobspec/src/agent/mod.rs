@@ -62,6 +62,14 @@ pub struct Client {
     pub dynamic_user_max: Option<Spanned<i64>>,
     /// `reserved { cores }`.
     pub reserved_cores: Option<Spanned<String>>,
+    /// `reserved { reserved_ports }`.
+    pub reserved_ports: Option<Spanned<String>>,
+    /// `min_dynamic_port`.
+    pub min_dynamic_port: Option<Spanned<i64>>,
+    /// `max_dynamic_port`.
+    pub max_dynamic_port: Option<Spanned<i64>>,
+    /// `network_interface`.
+    pub network_interface: Option<Spanned<String>>,
 }
 
 /// `host_volume "name"`.

@@ -75,9 +75,13 @@ fn of_fields(
     let chroot_env = map(fields, "chroot_env", report);
     let host_volumes = host_volumes(fields, report);
     let max_kill_timeout = fields.duration("max_kill_timeout", report);
-    let reserved_cores = reserved(fields.block("reserved"), passed, report);
+    let reserved = reserved(fields.block("reserved"), passed, report);
+    let min_dynamic_port = fields.integer("min_dynamic_port", report);
+    let max_dynamic_port = fields.integer("max_dynamic_port", report);
+    let network_interface = fields.text("network_interface", report);
     let users = users(fields.block("users"), report);
     let [dynamic_user_min, dynamic_user_max] = users?;
+    let [reserved_cores, reserved_ports] = reserved?;
     Ok(Client {
         node_class: given(class?),
         node_pool: given(pool?),
@@ -89,7 +93,11 @@ fn of_fields(
         parent: given(parent?),
         dynamic_user_min,
         dynamic_user_max,
-        reserved_cores: reserved_cores?,
+        reserved_cores,
+        reserved_ports,
+        min_dynamic_port: min_dynamic_port?,
+        max_dynamic_port: max_dynamic_port?,
+        network_interface: given(network_interface?),
     })
 }
 
@@ -170,27 +178,29 @@ fn host_volume(block: &Block, report: &mut Report<'_>) -> Result<HostVolume, Rep
     })
 }
 
-/// Of what is reserved only cores mean something here: there is nobody who would be told of the rest.
+/// Of what is reserved only cores and ports mean something here: there is nobody who would be told of the rest.
 fn reserved(
     block: Option<&Block>,
     passed: &mut Vec<Spanned<String>>,
     report: &mut Report<'_>,
-) -> Result<Option<Spanned<String>>, Reported> {
-    let Some(block) = block else { return Ok(None) };
+) -> Result<[Option<Spanned<String>>; 2], Reported> {
+    let Some(block) = block else {
+        return Ok([None, None]);
+    };
     report.inside("reserved".to_owned(), |report| {
         no_labels(block, report);
         let fields = Fields::of(&block.body, header(block), &RESERVED, report);
         let amounts = ["cpu", "memory", "disk"].map(|name| not_negative(&fields, name, report));
         let ports = fields.text("reserved_ports", report);
         let cores = fields.text("cores", report);
-        for name in ["cpu", "memory", "disk", "reserved_ports"] {
+        for name in ["cpu", "memory", "disk"] {
             passed.extend(fields.argument(name).map(|argument| Spanned {
                 value: format!("client.reserved.{name}"),
                 span: span(&argument.key),
             }));
         }
         amounts.into_iter().collect::<Result<Vec<_>, _>>()?;
-        ports.and(cores).map(given)
+        Ok([given(cores?), given(ports?)])
     })
 }
 

@@ -1,0 +1,27 @@
+//! The drivers as the operator of this machine has them.
+use std::path::PathBuf;
+
+use driver::{Compute, ConfigError, Driver, Kind, Place};
+use shim::Lifetime;
+
+use crate::plan::operator_config;
+use crate::settings::Settings;
+
+/// Both, in the order in which they are listed.
+pub(crate) const KINDS: [Kind; 2] = [Kind::Exec, Kind::Exec2];
+
+/// A driver whose tasks end with this process; what it keeps goes into a directory.
+pub(crate) fn configured(
+    kind: Kind,
+    settings: &Settings,
+    state_dir: PathBuf,
+    compute: Compute,
+) -> Result<Driver, ConfigError> {
+    let place = Place {
+        state_dir,
+        lifetime: Lifetime::Foreground,
+        compute,
+        hidden: settings.hidden(),
+    };
+    Driver::new(kind, &operator_config(kind, &settings.node), place)
+}

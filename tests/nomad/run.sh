@@ -188,7 +188,8 @@ log_has() { out "$1" | grep -qE -- "$2"; }
 
 purge() { "$nomad" job stop -purge -detach "$1" >/dev/null 2>&1; until_true 60 gone "$1"; }
 
-gone() { ! "$nomad" job status "$1"; }
+# By the API: the command takes a name for the beginning of one.
+gone() { [ "$(curl -s -o /dev/null -w '%{http_code}' "$NOMAD_ADDR/v1/job/$1")" = 404 ]; }
 
 # The pid of an allocation's task, by its cgroup: of any hierarchy, whoever made it.
 pid_in_cgroup() {

@@ -8,6 +8,7 @@
 
 mod check;
 mod fuzz;
+mod hack;
 mod kernels;
 mod licences;
 mod metadata;
@@ -33,6 +34,11 @@ const VERBS: &[Verb] = &[
         "fuzz",
         "the fuzz targets, each for a while [--seconds N] [TARGET...]",
         fuzz::run,
+    ),
+    (
+        "hack",
+        "builds the plugins and starts nomad agent -dev with them [FLAG...]",
+        hack::run,
     ),
     (
         "kernels",

@@ -197,6 +197,9 @@ pub(crate) struct Validate {
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 1 if anything fails: some driver cannot run here.")]
 pub(crate) struct Doctor {
+    /// Look at this configuration of a Nomad agent too: a file, or a directory such as /etc/nomad.d
+    #[arg(long, value_name = "PATH")]
+    pub(crate) nomad: Vec<PathBuf>,
     /// One JSON document on standard output
     #[arg(long)]
     pub(crate) json: bool,

@@ -16,16 +16,22 @@ pub(crate) fn read(named: &[PathBuf]) -> Result<Configuration, Failure> {
         [] if default[0].exists() => &default,
         named => named,
     };
-    let mut files = Vec::new();
-    for path in named {
-        for file in list(path)? {
-            files.push(load(&file)?);
-        }
-    }
+    let files = files(named)?;
     client::configure(&files).map_err(|mistakes| Failure::Config {
         files: files.into_iter().map(job_file).collect(),
         mistakes,
     })
+}
+
+/// What the paths hold: of a directory the files in it.
+pub(crate) fn files(paths: &[PathBuf]) -> Result<Vec<ConfigFile>, Failure> {
+    let mut files = Vec::new();
+    for path in paths {
+        for file in list(path)? {
+            files.push(load(&file)?);
+        }
+    }
+    Ok(files)
 }
 
 /// The files of a directory that count, in the order of their names; any other path is a file.

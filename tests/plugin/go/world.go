@@ -155,6 +155,7 @@ func (w *world) environment(dir *allocdir.TaskDir, alloc, name string) map[strin
 		env["NOMAD_SECRETS_DIR"] = dir.MountsSecretsDir
 		// The client merges its own environment in where the root is not an image's.
 		env["PATH"] = "/usr/local/bin:/usr/bin:/bin"
+		env["SMOKE_AGENT_SECRET"] = "hunter2"
 	}
 	return env
 }

@@ -5,6 +5,8 @@ mod check;
 mod plugins;
 mod ports;
 
+pub(crate) use plugins::names as plugin_names;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

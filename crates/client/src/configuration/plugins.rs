@@ -17,7 +17,7 @@ const NAMES: [(&str, Kind); 4] = [
     ("nomad-driver-exec2", Kind::Exec2),
 ];
 
-pub(super) fn names() -> [&'static str; 4] {
+pub(crate) fn names() -> [&'static str; 4] {
     NAMES.map(|(name, _)| name)
 }
 

@@ -1,10 +1,13 @@
 //! What this host can do for a task and what it cannot, found by looking: nothing is changed.
+mod agent;
 mod cgroups;
 mod directories;
 mod drivers;
 mod machine;
 
 use crate::settings::Settings;
+
+pub use agent::examine_agent;
 
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

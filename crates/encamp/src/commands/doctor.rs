@@ -3,6 +3,7 @@ use client::doctor::{self, Finding, Level};
 use serde_json::json;
 
 use crate::cli::{Doctor, Global};
+use crate::configuration;
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -10,7 +11,10 @@ use crate::terminal;
 const UNFIT: u8 = 1;
 
 pub(crate) fn run(doctor: &Doctor, global: &Global) -> Result<u8, Failure> {
-    let findings = doctor::examine(&global.settings()?);
+    let mut findings = doctor::examine(&global.settings()?);
+    if !doctor.nomad.is_empty() {
+        findings.extend(doctor::examine_agent(&configuration::files(&doctor.nomad)?));
+    }
     let text = if doctor.json {
         format!("{:#}\n", document(&findings))
     } else {

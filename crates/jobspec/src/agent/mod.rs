@@ -25,6 +25,8 @@ pub struct Agent {
     pub name: Option<Spanned<String>>,
     /// `data_dir`.
     pub data_dir: Option<Spanned<String>>,
+    /// `plugin_dir`, which is Nomad's alone.
+    pub plugin_dir: Option<Spanned<String>>,
     /// `region`.
     pub region: Option<Spanned<String>>,
     /// `datacenter`.

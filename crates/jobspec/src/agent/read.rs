@@ -24,6 +24,7 @@ pub(super) fn agent(
     let (fields, passed) = Fields::passing(body, 0..0, &FILE, report);
     let [name, data_dir, region, datacenter] =
         ["name", "data_dir", "region", "datacenter"].map(|name| fields.text(name, report));
+    let plugin_dir = passing_text(body, "plugin_dir");
     let client = client(fields.block("client"), report);
     let read = self::plugins(&fields, plugins, report);
     let (client, passed_client) = client?;
@@ -31,11 +32,22 @@ pub(super) fn agent(
     Ok(Agent {
         name: given(name?),
         data_dir: given(data_dir?),
+        plugin_dir,
         region: given(region?),
         datacenter: given(datacenter?),
         client,
         plugins,
         passed: [passed, passed_client, passed_plugins].concat(),
+    })
+}
+
+/// What is Nomad's to check: `None` where it is not a plain text.
+fn passing_text(body: &Body, name: &str) -> Option<Spanned<String>> {
+    let attribute = body.get_attribute(name)?;
+    let text = attribute.value.as_str()?.to_owned();
+    Some(Spanned {
+        value: text,
+        span: span(&attribute.value),
     })
 }
 

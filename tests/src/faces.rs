@@ -26,7 +26,7 @@ pub struct JobFile {
     pub name: String,
     /// What is in it.
     pub job: Job,
-    /// Its only task's driver.
+    /// Its first task's driver: the suites that compare descriptions look at that one.
     pub kind: Kind,
 }
 
@@ -62,13 +62,13 @@ impl JobFile {
         }
     }
 
-    /// The only group.
+    /// The first group.
     #[must_use]
     pub fn group(&self) -> &Group {
         &self.job.groups[0]
     }
 
-    /// The only task.
+    /// The first task.
     #[must_use]
     pub fn task(&self) -> &Task {
         &self.job.groups[0].tasks[0]
@@ -128,7 +128,7 @@ impl Site {
             cpuset_cgroup: self.cgroup.clone(),
             stdout: run_dir.join("stdout.fifo"),
             stderr: run_dir.join("stderr.fifo"),
-            volumes: client::volumes(file.group(), file.task(), &node()).unwrap(),
+            volumes: client::volumes(file.group(), file.task(), 0, &node()).unwrap(),
             ..Allotment::default()
         }
     }

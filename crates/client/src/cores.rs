@@ -79,6 +79,15 @@ impl Claims {
     }
 }
 
+/// Keeps other runs from claiming cores as long as it is held.
+pub(crate) fn lock(dir: &Dir) -> Result<Dir, HostError> {
+    // Opened anew: the lock ends when this is closed, and not with the last copy of `dir`.
+    let own = dir.child(".")?;
+    flock(&own, FlockOperation::LockExclusive)
+        .attempt(|| format!("lock {}", dir.path().display()))?;
+    Ok(own)
+}
+
 impl Cores<'_> {
     /// Claims so many cores for a task, all or none. `clear` clears up behind killed runs.
     pub(crate) fn claim(

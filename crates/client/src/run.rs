@@ -59,8 +59,11 @@ fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
     driver
         .check_calls()
         .map_err(|error| plan.start_failed(error))?;
+    for index in 1..plan.group.count {
+        volumes::volumes(plan.group, plan.task, index, &settings.node)?;
+    }
     let allotment = Allotment {
-        volumes: volumes::volumes(plan.group, plan.task, &settings.node)?,
+        volumes: volumes::volumes(plan.group, plan.task, 0, &settings.node)?,
         cores: plan.cores_before_claim(),
         ..allocation.allot(&plan.task.name, settings)
     };

@@ -28,6 +28,8 @@ pub(crate) struct Site<'p> {
     base: Dir,
     boot_id: String,
     host: Host,
+    /// Held while cores are claimed for one task after the other, so that two runs do not end up with a half each.
+    claiming: Option<Dir>,
     /// The right of the tasks without cores of their own to run on what is left.
     sharing: Option<cores::Sharing>,
     pub(crate) allocs: Vec<AllocSite<'p>>,
@@ -77,6 +79,7 @@ impl<'p> Site<'p> {
             base,
             boot_id: ids::boot_id()?,
             host: Host::detect()?,
+            claiming: None,
             sharing: None,
             allocs: Vec::new(),
         };
@@ -111,6 +114,7 @@ impl<'p> Site<'p> {
             }
         }
         self.claim()?;
+        self.claiming = None;
         let (data, boot_id) = (&self.data, &self.boot_id);
         self.allocs
             .iter_mut()
@@ -159,7 +163,7 @@ impl<'p> Site<'p> {
             driver: plan.driver(&self.settings, allocation)?,
             allotment: Allotment {
                 cpuset_cgroup,
-                volumes: volumes::volumes(plan.group, plan.task, node)?,
+                volumes: volumes::volumes(plan.group, plan.task, allocation.index, node)?,
                 ..allocation.allot(name, &self.settings)
             },
             user: String::new(),
@@ -184,6 +188,9 @@ impl<'p> Site<'p> {
 
     /// Claims ports for all groups, users and cores for all tasks, and a place among those that share for those without cores.
     fn claim(&mut self) -> Result<(), Error> {
+        if plans_cores(&self.allocs) {
+            self.claiming = Some(cores::lock(&self.data.cores)?);
+        }
         let cores = Cores {
             dir: &self.data.cores,
             host: &self.host,
@@ -246,6 +253,12 @@ impl<'p> Site<'p> {
         }
         left
     }
+}
+
+/// Whether any task wants cores of its own.
+fn plans_cores(allocs: &[AllocSite<'_>]) -> bool {
+    let mut tasks = allocs.iter().flat_map(|alloc| &alloc.tasks);
+    tasks.any(|task| task.plan.task.resources.cores.is_some())
 }
 
 impl AllocSite<'_> {

@@ -9,15 +9,16 @@ use crate::config::{Code, diagnostic};
 use crate::error::{Error, Subject};
 use crate::node::{HostVolume, Node};
 
-/// The mounts of a task in the order of its job file. Read-only is what the node, the group or the task says is.
+/// The mounts of a task of the allocation with this index, in the order of its job file. Read-only is what the node, the group or the task says is.
 ///
 /// # Errors
 /// [`Error::Placement`] for a volume that this node does not have; mistakes in the job file, each with its place.
-pub fn volumes(group: &Group, task: &Task, node: &Node) -> Result<Vec<Mount>, Error> {
+pub fn volumes(group: &Group, task: &Task, index: u32, node: &Node) -> Result<Vec<Mount>, Error> {
     check(task)?;
     let mounts = pairs(group, task).map(|(mount, volume)| {
-        let host = host_volume(volume, task, node)?;
-        is_there(volume, host, task)?;
+        let source = volume.source_of(index);
+        let host = host_volume(volume, &source, task, node)?;
+        is_there(volume, &source, host, task)?;
         Ok(joined(mount, volume, host))
     });
     mounts.collect()
@@ -27,7 +28,7 @@ pub fn volumes(group: &Group, task: &Task, node: &Node) -> Result<Vec<Mount>, Er
 pub(crate) fn known(group: &Group, task: &Task, node: &Node) -> Result<Vec<Mount>, Error> {
     check(task)?;
     let mounts = pairs(group, task).filter_map(|(mount, volume)| {
-        let host = node.host_volumes.get(&volume.source.value)?;
+        let host = node.host_volumes.get(&volume.source_of(0))?;
         Some(joined(mount, volume, host))
     });
     Ok(mounts.collect())
@@ -55,8 +56,12 @@ fn joined(mount: &VolumeMount, volume: &Volume, host: &HostVolume) -> Mount {
     }
 }
 
-fn host_volume<'a>(volume: &Volume, task: &Task, node: &'a Node) -> Result<&'a HostVolume, Error> {
-    let source = &volume.source.value;
+fn host_volume<'a>(
+    volume: &Volume,
+    source: &str,
+    task: &Task,
+    node: &'a Node,
+) -> Result<&'a HostVolume, Error> {
     node.host_volumes.get(source).ok_or_else(|| {
         let names: Vec<&str> = node.host_volumes.keys().map(String::as_str).collect();
         let known = match names.as_slice() {
@@ -71,13 +76,13 @@ fn host_volume<'a>(volume: &Volume, task: &Task, node: &'a Node) -> Result<&'a H
     })
 }
 
-fn is_there(volume: &Volume, host: &HostVolume, task: &Task) -> Result<(), Error> {
+fn is_there(volume: &Volume, source: &str, host: &HostVolume, task: &Task) -> Result<(), Error> {
     let problem = match std::fs::metadata(&host.path) {
         Ok(found) if found.is_dir() => return Ok(()),
         Ok(_) => "it is no directory".to_owned(),
         Err(error) => error.to_string(),
     };
-    let (source, path) = (&volume.source.value, host.path.display());
+    let path = host.path.display();
     Err(missing(
         volume,
         task,
@@ -156,6 +161,7 @@ mod tests {
         group.volumes.push(Volume {
             name: spanned("data"),
             source: spanned("shared"),
+            per_alloc: false,
             read_only: read_only[0],
         });
         group.tasks[0].volume_mounts.push(VolumeMount {
@@ -180,7 +186,7 @@ mod tests {
     }
 
     fn mounts(group: &Group, node: &Node) -> Result<Vec<Mount>, Error> {
-        volumes(group, &group.tasks[0], node)
+        volumes(group, &group.tasks[0], 0, node)
     }
 
     #[test]
@@ -194,6 +200,28 @@ mod tests {
             let found = mounts(&group([request, mount], "/srv"), &node(host, "/")).unwrap();
             assert_eq!(found[0].readonly, host || request || mount);
         }
+    }
+
+    #[test]
+    fn each_allocation_has_its_own_volume_where_the_group_says_so() {
+        let mut group = group([false; 2], "/srv");
+        group.volumes[0].per_alloc = true;
+        let mut node = Node::default();
+        for (name, path) in [("shared[0]", "/"), ("shared[1]", "/etc")] {
+            let volume = HostVolume {
+                path: path.into(),
+                read_only: false,
+            };
+            node.host_volumes.insert(name.to_owned(), volume);
+        }
+        let path = |index| {
+            let found = volumes(&group, &group.tasks[0], index, &node).ok()?;
+            Some(found[0].host_path.clone())
+        };
+        assert_eq!(
+            [path(0), path(1), path(2)],
+            [Some("/".into()), Some("/etc".into()), None]
+        );
     }
 
     #[test]

@@ -25,8 +25,6 @@ const ACCESS_MODES: [&str; 8] = [
     "multi-node-multi-writer",
 ];
 const PROPAGATION_MODES: [&str; 4] = ["", "private", "host-to-task", "bidirectional"];
-/// What `per_alloc` puts behind the source: there is one allocation of a group, the first.
-const INDEX: &str = "[0]";
 
 /// Reads the volumes of a group.
 pub(crate) fn volumes(
@@ -75,13 +73,10 @@ fn volume(block: &Block, report: &mut Report<'_>) -> Result<Volume, Reported> {
     let per_alloc = fields.flag("per_alloc", report);
     let sticky = fields.flag("sticky", report);
     kind.and(attachment).and(sticky.map(drop))?;
-    let mut source = source?;
-    if is_set(per_alloc?) {
-        source.value += INDEX;
-    }
     Ok(Volume {
         name: name?,
-        source,
+        source: source?,
+        per_alloc: is_set(per_alloc?),
         read_only: is_set(read_only?) || access?.ends_with("reader-only"),
     })
 }

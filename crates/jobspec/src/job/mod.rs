@@ -125,10 +125,25 @@ fn is_one(count: &u32) -> bool {
 pub struct Volume {
     /// Its label.
     pub name: Spanned<String>,
-    /// The name that the node knows it by; with `per_alloc`, followed by the allocation's index.
+    /// The name that the node knows it by.
     pub source: Spanned<String>,
+    /// `per_alloc`: that name is followed by the allocation's index.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub per_alloc: bool,
     /// `read_only`, or an access mode that says so.
     pub read_only: bool,
+}
+
+impl Volume {
+    /// The name that the node knows an allocation's volume by.
+    pub fn source_of(&self, index: u32) -> String {
+        let source = &self.source.value;
+        if self.per_alloc {
+            format!("{source}[{index}]")
+        } else {
+            source.clone()
+        }
+    }
 }
 
 /// A task.

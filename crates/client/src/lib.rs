@@ -54,6 +54,7 @@ mod settings;
 mod signals;
 mod site;
 mod state;
+pub mod template;
 #[cfg(test)]
 mod testing;
 mod tree;

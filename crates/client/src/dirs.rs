@@ -45,6 +45,16 @@ impl Dir {
         &self.path
     }
 
+    /// The same directory once more, wherever its path leads by now.
+    pub(crate) fn again(&self) -> Result<Dir, HostError> {
+        let fd = self.fd.try_clone();
+        let fd = fd.attempt(|| format!("open {}", self.path.display()))?;
+        Ok(Dir {
+            fd,
+            path: self.path.clone(),
+        })
+    }
+
     /// Makes a directory that must not exist. Mode and owner are set on its descriptor, so no umask matters.
     pub(crate) fn make(&self, name: &str, mode: u32, owner: Owner) -> Result<Dir, HostError> {
         let path = self.path.join(name);

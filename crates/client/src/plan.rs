@@ -10,7 +10,7 @@ use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
 use crate::node::Node;
 use crate::settings::Settings;
-use crate::{drivers, placement, ports, signals, volumes};
+use crate::{drivers, placement, ports, signals, template, volumes};
 
 /// A task of a job, with its driver.
 #[derive(Debug, Clone, Copy)]
@@ -77,8 +77,14 @@ impl<'a> Plan<'a> {
     ) -> Result<(), Error> {
         placement::user(self, &settings.node)?;
         let user = self.user_before_claim(driver, settings);
-        let task = self.task_config(driver, allocation, allotment, &user);
-        match driver.lower(&task.map_err(Error::Job)?) {
+        let task = self
+            .task_config(driver, allocation, allotment, &user)
+            .map_err(Error::Job)?;
+        let mistakes = template::mistakes(self.task, &task.env, &allocation.node);
+        if !mistakes.is_empty() {
+            return Err(Error::Job(mistakes));
+        }
+        match driver.lower(&task) {
             Ok(_) => Ok(()),
             Err(error) => Err(self.start_failed(error)),
         }

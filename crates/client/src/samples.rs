@@ -52,6 +52,7 @@ pub(crate) fn task() -> Task {
         env_references: BTreeMap::new(),
         meta: BTreeMap::new(),
         volume_mounts: vec![],
+        templates: vec![],
         resources: Resources {
             cpu: 100,
             cores: None,

@@ -83,6 +83,8 @@ codes! {
     INVALID_LOGS = "E1331" "Invalid logs";
     INVALID_MAX_RUN_DURATION = "E1332" "Invalid max_run_duration";
 
+    INVALID_TEMPLATE_BLOCK = "E1340" "Invalid template block";
+
     DUPLICATE_VARIABLE = "E1401" "Duplicate variable";
     INVALID_TYPE = "E1402" "Invalid type specification";
     INVALID_DEFAULT = "E1403" "Invalid default value for variable";

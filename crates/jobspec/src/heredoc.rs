@@ -3,6 +3,8 @@
 //! It is read from the file again, not from the tree: the parser has taken away the indentation by another rule than
 //! HCL's own, and with it the line endings.
 
+use crate::Span;
+
 /// The value of a heredoc: escapes replaced and, for `<<-`, the common indentation taken away.
 pub(crate) fn value(raw: &str, indented: bool) -> String {
     let mut lines: Vec<&str> = raw.split_inclusive('\n').collect();
@@ -10,6 +12,18 @@ pub(crate) fn value(raw: &str, indented: bool) -> String {
         dedent(&mut lines, Markers::Text);
     }
     unescape(&lines.concat())
+}
+
+/// The place of each line without its indentation and its end; `at` is the place of the first byte.
+pub(crate) fn lines(raw: &str, at: usize, indented: bool) -> Vec<Span> {
+    let dedented = Dedented::of(raw, indented);
+    let mut start = 0;
+    let lines = dedented.text.split_inclusive('\n').map(|line| {
+        let first = at + dedented.written(start);
+        start += line.len();
+        first..first + line.trim_end_matches(['\r', '\n']).len()
+    });
+    lines.collect()
 }
 
 /// A heredoc's text with the indentation of `<<-` taken away, and the way back from it to the text as it was written.

@@ -175,6 +175,7 @@ pub(crate) const TASK: Schema = Schema {
         one("meta"),
         one("resources"),
         one("restart"),
+        many("template"),
         many("volume_mount"),
         many("action"),
         many("affinity"),
@@ -187,13 +188,7 @@ pub(crate) const TASK: Schema = Schema {
         one("vault"),
     ],
     later_arguments: &[],
-    later_blocks: &[
-        "artifact",
-        "dispatch_payload",
-        "secret",
-        "service",
-        "template",
-    ],
+    later_blocks: &["artifact", "dispatch_payload", "secret", "service"],
 };
 
 pub(crate) const RESOURCES: Schema = Schema {

@@ -29,7 +29,7 @@ struct Ending {
 pub(super) enum Why {
     Killed(Order),
     Restart,
-    ScriptFailed,
+    Failed,
 }
 
 impl<S: Starts> TaskRunner<'_, S> {
@@ -114,6 +114,14 @@ impl<S: Starts> TaskRunner<'_, S> {
                 let failure = running.script(&command, limit).err();
                 Some(Message::ScriptEnded(failure, on_failure))
             }),
+            Message::Ask(Ask::Fail { reason }) => {
+                let hook = "template";
+                self.reporter.say(TaskEvent::HookFailed {
+                    hook,
+                    error: &reason,
+                });
+                self.end(Why::Failed, Duration::ZERO, running, ending)
+            }
             Message::ScriptEnded(Some(failure), on_failure) => {
                 let hook = "script";
                 self.reporter.say(TaskEvent::HookFailed {
@@ -121,7 +129,7 @@ impl<S: Starts> TaskRunner<'_, S> {
                     error: &failure,
                 });
                 if on_failure == OnFailure::Fail {
-                    self.end(Why::ScriptFailed, Duration::ZERO, running, ending)?;
+                    self.end(Why::Failed, Duration::ZERO, running, ending)?;
                 }
                 Ok(())
             }

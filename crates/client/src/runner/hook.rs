@@ -25,6 +25,7 @@ use crate::dirs::Owner;
 use crate::event::TaskEvent;
 use crate::runner::order::Message;
 use crate::settings::Settings;
+use crate::template::Templates;
 
 /// One step.
 pub(crate) trait Hook: Send {
@@ -97,8 +98,12 @@ pub(crate) struct Ground<'a> {
 }
 
 /// The steps of a task, in their order.
-pub(crate) fn of_task(_ground: Ground<'_>) -> Vec<Box<dyn Hook + '_>> {
-    Vec::new()
+pub(crate) fn of_task(ground: Ground<'_>) -> Vec<Box<dyn Hook + '_>> {
+    let mut hooks: Vec<Box<dyn Hook + '_>> = Vec::new();
+    if let Some(templates) = Templates::of(ground) {
+        hooks.push(Box::new(templates));
+    }
+    hooks
 }
 
 /// Whether a task is to end; set from another thread.
@@ -128,6 +133,8 @@ pub(crate) enum Ask {
         limit: Duration,
         on_failure: OnFailure,
     },
+    /// To be ended; it has failed then.
+    Fail { reason: String },
 }
 
 /// What becomes of a task whose script has failed.

@@ -49,8 +49,8 @@ enum Once {
     Restart,
     /// It was told to end.
     Killed(Order),
-    /// It ended because its script failed.
-    ScriptFailed,
+    /// It ended because something beside it failed.
+    Failed,
 }
 
 impl<S: Starts> TaskRunner<'_, S> {
@@ -70,7 +70,7 @@ impl<S: Starts> TaskRunner<'_, S> {
         loop {
             let ended = match self.once(end) {
                 Ok(Once::Killed(order)) => return self.be_killed(order, end),
-                Ok(Once::ScriptFailed) => {
+                Ok(Once::Failed) => {
                     end.failed = true;
                     return;
                 }
@@ -140,7 +140,7 @@ impl<S: Starts> TaskRunner<'_, S> {
             None => Once::Ended(result),
             Some(Why::Killed(order)) => Once::Killed(order),
             Some(Why::Restart) => Once::Restart,
-            Some(Why::ScriptFailed) => Once::ScriptFailed,
+            Some(Why::Failed) => Once::Failed,
         })
     }
 

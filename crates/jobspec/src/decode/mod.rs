@@ -13,6 +13,7 @@ mod references;
 mod resources;
 mod restart;
 mod task;
+mod template;
 mod volume;
 
 use std::collections::BTreeMap;

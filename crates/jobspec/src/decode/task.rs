@@ -7,7 +7,8 @@ use hcl_edit::structure::Block;
 use super::group::Inherited;
 use super::restart::Policy;
 use super::{
-    config, constraint, decoration, lifecycle, logs, maps, name, references, resources, volume,
+    config, constraint, decoration, lifecycle, logs, maps, name, references, resources, template,
+    volume,
 };
 use crate::codes::*;
 use crate::fields::{Fields, header};
@@ -38,6 +39,7 @@ pub(crate) fn task(
     let env = maps::env(&fields, report);
     let meta = maps::meta(&fields, &group.meta, report);
     let volume_mounts = volume::mounts(&fields, report);
+    let templates = template::templates(&fields, report);
     let resources = resources::resources(fields.block("resources"), report);
     let restart = Policy::of(fields.block("restart"), restart, group.kind, report);
     let kill_signal = fields.text("kill_signal", report);
@@ -58,6 +60,7 @@ pub(crate) fn task(
         env_references: references::of_env(&fields),
         meta: meta?,
         volume_mounts: volume_mounts?,
+        templates: templates?,
         resources: resources?,
         restart: restart?.complete(group.kind),
         kill_signal: given(kill_signal?),

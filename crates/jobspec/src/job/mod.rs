@@ -14,8 +14,10 @@ use crate::diagnostic::Diagnostic;
 pub use lifecycle::{Hook, Lifecycle};
 pub use logs::Logs;
 pub use network::*;
+pub use template::{Change, ChangeScript, Template, TemplateText, Wait};
 
 mod network;
+mod template;
 
 /// Bytes of the file that a value or block was written in.
 pub type Span = Range<usize>;
@@ -172,6 +174,9 @@ pub struct Task {
     /// In the order of the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volume_mounts: Vec<VolumeMount>,
+    /// In the order of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub templates: Vec<Template>,
     /// `resources`.
     pub resources: Resources,
     /// `restart` of group and task merged, with the job type's defaults.

@@ -10,8 +10,6 @@ job "a" {
       }
       service {
       }
-      template {
-      }
       resources {
         secrets = 1
       }

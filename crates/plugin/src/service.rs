@@ -77,8 +77,8 @@ fn start(configured: &Configured, tasks: &Tasks, message: &[u8]) -> Result<Arc<K
             .map_err(|error| not_started(&error))
     })?;
     report_withheld(&configured.driver.withheld(&task), &task.id);
-    report_refusals(&known);
     if let Ok(status) = known.task.inspect() {
+        report_refusals(&status);
         tasks.events.started(&subject, &status);
     }
     Ok(known)
@@ -110,20 +110,18 @@ fn make_state_dir(configured: &Configured) -> Result<(), StartError> {
 }
 
 /// What was wanted and could not be had is no error, and not silent either.
-fn report_refusals(known: &Known) {
-    if let Ok(status) = known.task.inspect() {
-        for refusal in &status.refusals {
-            log::warn(
-                "the task runs without something that was asked for",
-                &[("task", &status.id), ("what", refusal)],
-            );
-        }
-        for lacking in &status.lacking {
-            log::debug(
-                "this host lacks something that the task goes on without",
-                &[("task", &status.id), ("what", lacking)],
-            );
-        }
+fn report_refusals(status: &driver::Status) {
+    for refusal in &status.refusals {
+        log::warn(
+            "the task runs without something that was asked for",
+            &[("task", &status.id), ("what", refusal)],
+        );
+    }
+    for lacking in &status.lacking {
+        log::debug(
+            "this host lacks something that the task goes on without",
+            &[("task", &status.id), ("what", lacking)],
+        );
     }
 }
 

@@ -177,6 +177,54 @@ async fn each_driver_has_its_own_kind_of_root() {
 }
 
 #[tokio::test]
+async fn the_operator_can_have_the_client_make_the_root_of_exec() {
+    let mut served = served("exec").await;
+    let chroot = b"\x81\xacfs_isolation\xa6chroot".to_vec();
+    served.configure(chroot, true).await.unwrap();
+    let mut driver = served.driver.clone();
+    let found = driver.capabilities(CapabilitiesRequest {}).await.unwrap();
+    let capabilities = found.into_inner().capabilities.unwrap();
+    assert_eq!(capabilities.fs_isolation(), FsIsolation::Chroot);
+    let wrong = b"\x81\xacfs_isolation\xa4none".to_vec();
+    let error = served.configure(wrong, true).await.unwrap_err();
+    assert_eq!(
+        error.message(),
+        r#"fs_isolation must be "image" or "chroot", got "none""#
+    );
+}
+
+#[tokio::test]
+async fn every_capability_is_said_also_those_that_a_go_plugin_cannot_say() {
+    for kind in ["exec", "exec2"] {
+        let served = configured(kind).await;
+        let mut driver = served.driver.clone();
+        let found = driver.capabilities(CapabilitiesRequest {}).await.unwrap();
+        let capabilities = found.into_inner().capabilities.unwrap();
+        assert!(capabilities.send_signals && capabilities.exec);
+        assert!(!capabilities.must_create_network && !capabilities.disable_log_collection);
+        assert_eq!(
+            capabilities.mount_configs(),
+            driver_capabilities::MountConfigs::AnyMounts
+        );
+        assert_eq!(capabilities.dynamic_workload_users, kind == "exec2");
+    }
+}
+
+#[tokio::test]
+async fn init_and_shutdown_are_answered_and_the_plugin_stays() {
+    for kind in ["exec", "exec2"] {
+        let mut served = served(kind).await;
+        let mut driver = served.driver.clone();
+        // An agent that takes a plugin over does not configure it.
+        driver.init(InitRequest {}).await.unwrap();
+        served.configure(Vec::new(), true).await.unwrap();
+        driver.init(InitRequest {}).await.unwrap();
+        driver.shutdown(ShutdownRequest {}).await.unwrap();
+        driver.capabilities(CapabilitiesRequest {}).await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn health_is_told_at_once_again_when_configured_and_then_no_more() {
     let mut served = served("exec").await;
     let mut health = served

@@ -525,7 +525,7 @@ s_moving() {
     done
     # Nobody told our plugin that its tasks are over: docs/nomad.md says what is left then.
     rm -rf "$work"/state/*
-    find /sys/fs/cgroup -depth -type d -path '*nomad*' -name '*.stays*' -exec rmdir {} + 2>/dev/null
+    find /sys/fs/cgroup -depth -type d -path '*nomad*' \( -name '*.stays*' -o -name '*.ends*' \) -exec rmdir {} + 2>/dev/null
     agent_signal TERM
     usual_plugins
     agent_start
@@ -640,11 +640,17 @@ usual_plugins() {
 take_down() {
     kill -9 "$agent" 2>/dev/null
     for pid in $(pgrep -f "^$work/plugins/"); do kill -9 "$pid"; done
-    # What a failed scenario left: tasks of this directory's allocations only.
+    # What a failed scenario left: logmons and executors, and tasks of this directory's allocations only.
     for pid in $(grep -lsF "$work" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
         [ "$pid" != $$ ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = nomad ] && kill -9 "$pid" 2>/dev/null
     done
-    sleep 0.5
+    local of_task
+    for of_task in "$work"/data/alloc/*; do
+        of_task=$(find /sys/fs/cgroup -depth -type d -path "*nomad*/${of_task##*/}*")
+        for directory in $of_task; do kill -9 $(cat "$directory/cgroup.procs") 2>/dev/null; done
+        sleep 0.5
+        for directory in $of_task; do rmdir "$directory" 2>/dev/null; done
+    done
     awk -v work="$work" 'index($5, work) == 1 {print $5}' /proc/self/mountinfo | sort -r | while read -r mount; do umount -l "$mount"; done
     [ -n "${ENCAMP_WORK:-}" ] || rm -rf "$work"
 }

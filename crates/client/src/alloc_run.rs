@@ -252,6 +252,7 @@ impl<'a> Desk<'a> {
             allocation: self.allocation,
             allotment: &self.site.allotment,
             task_dir: self.site.task_dir(self.allocation),
+            cgroup: &self.site.cgroup,
             owner: self.site.owner,
             settings: self.settings,
         });

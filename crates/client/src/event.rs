@@ -69,6 +69,33 @@ pub enum TaskEvent<'a> {
         /// Why.
         error: &'a str,
     },
+    /// So much of an artifact has come.
+    Fetching {
+        /// Where it comes from, without credentials.
+        source: &'a str,
+        /// How much.
+        bytes: u64,
+        /// Of so much, if the server says.
+        total: Option<u64>,
+    },
+    /// Entries of an artifact's archive that are neither files nor directories and were not made.
+    LeftOut {
+        /// Where it comes from.
+        source: &'a str,
+        /// How many.
+        count: u64,
+        /// The name of the first.
+        first: &'a str,
+    },
+    /// An artifact is where it belongs.
+    Fetched {
+        /// Where it comes from.
+        source: &'a str,
+        /// How much came.
+        bytes: u64,
+        /// How long it took.
+        took: Duration,
+    },
     /// It runs.
     Started {
         /// Its pid on the host, if the driver tells.

@@ -13,6 +13,7 @@
 mod alloc_dir;
 mod alloc_run;
 mod allocation;
+pub mod artifacts;
 mod attributes;
 mod compute;
 mod config;

@@ -41,10 +41,36 @@ pub struct Node {
     pub cgroup_parent: Option<String>,
     /// `client.max_kill_timeout`.
     pub max_kill_timeout: Duration,
+    /// `client.artifact`.
+    pub artifact: ArtifactLimits,
     /// `client.users`: the uids of tasks without `user`.
     pub dynamic_users: RangeInclusive<u32>,
     /// `plugin "…" { config {} }`, by driver.
     pub plugins: BTreeMap<Kind, Values>,
+}
+
+/// What fetching may cost; `None` is no limit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArtifactLimits {
+    /// `http_read_timeout`: how long one artifact may take.
+    pub http_read_timeout: Option<Duration>,
+    /// `http_max_size`, in bytes.
+    pub http_max_size: Option<u64>,
+    /// `decompression_size_limit`, in bytes.
+    pub decompression_size_limit: Option<u64>,
+    /// `decompression_file_count_limit`.
+    pub decompression_file_count_limit: Option<u64>,
+}
+
+impl Default for ArtifactLimits {
+    fn default() -> Self {
+        ArtifactLimits {
+            http_read_timeout: Some(Duration::from_secs(30 * 60)),
+            http_max_size: Some(100_000_000_000),
+            decompression_size_limit: Some(100_000_000_000),
+            decompression_file_count_limit: Some(4096),
+        }
+    }
 }
 
 /// A `host_volume` block.
@@ -75,6 +101,7 @@ impl Default for Node {
             network_interface: None,
             cgroup_parent: None,
             max_kill_timeout: Duration::from_secs(30),
+            artifact: ArtifactLimits::default(),
             dynamic_users: 80_000..=89_999,
             plugins: BTreeMap::new(),
         }

@@ -10,7 +10,7 @@ use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
 use crate::node::Node;
 use crate::settings::Settings;
-use crate::{drivers, placement, ports, signals, template, volumes};
+use crate::{artifacts, drivers, placement, ports, signals, template, volumes};
 
 /// A task of a job, with its driver.
 #[derive(Debug, Clone, Copy)]
@@ -80,7 +80,8 @@ impl<'a> Plan<'a> {
         let task = self
             .task_config(driver, allocation, allotment, &user)
             .map_err(Error::Job)?;
-        let mistakes = template::mistakes(self.task, &task.env, &allocation.node);
+        let mut mistakes = template::mistakes(self.task, &task.env, &allocation.node);
+        mistakes.extend(artifacts::mistakes(self.task, &task.env, allocation));
         if !mistakes.is_empty() {
             return Err(Error::Job(mistakes));
         }

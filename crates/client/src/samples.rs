@@ -51,6 +51,7 @@ pub(crate) fn task() -> Task {
         env: BTreeMap::new(),
         env_references: BTreeMap::new(),
         meta: BTreeMap::new(),
+        artifacts: vec![],
         volume_mounts: vec![],
         templates: vec![],
         resources: Resources {

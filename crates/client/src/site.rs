@@ -58,7 +58,7 @@ pub(crate) struct TaskSite<'p> {
     pub(crate) user: String,
     /// Who that is.
     pub(crate) owner: Owner,
-    cgroup: cgroup::Paths,
+    pub(crate) cgroup: cgroup::Paths,
     claim: Option<users::Claim>,
     cores: Option<cores::Claim>,
 }

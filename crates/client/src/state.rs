@@ -185,6 +185,13 @@ fn words<'a>(event: &TaskEvent<'a>) -> Option<Words<'a>> {
         TaskEvent::Received => plain("Received", "Task received by client"),
         TaskEvent::Setup => plain("Task Setup", "Building Task Directory"),
         TaskEvent::Hook { kind, message } => plain(kind, message),
+        TaskEvent::HookFailed {
+            hook: "artifacts",
+            error,
+        } => {
+            let details = vec![("download_error", (*error).to_owned())];
+            Some(("Failed Artifact Download", (*error).to_owned(), details))
+        }
         TaskEvent::HookFailed { hook, error } => {
             plain("Task hook failed", &format!("{hook}: {error}"))
         }

@@ -21,6 +21,12 @@ use face::Face;
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
+    if let Some(code) = client::artifacts::role(&arguments) {
+        return code;
+    }
+    if let Some(code) = client::artifacts::role(&arguments) {
+        return code;
+    }
     match Face::of(&arguments, std::env::var_os(face::COOKIE)) {
         Face::Plugin(kind) => plugin::serve(kind),
         Face::PluginWithoutNomad => face::explain(),

@@ -168,6 +168,7 @@ pub(crate) const TASK: Schema = Schema {
         "shutdown_delay",
     ],
     blocks: &[
+        many("artifact"),
         one("config"),
         one("env"),
         one("lifecycle"),
@@ -188,7 +189,7 @@ pub(crate) const TASK: Schema = Schema {
         one("vault"),
     ],
     later_arguments: &[],
-    later_blocks: &["artifact", "dispatch_payload", "secret", "service"],
+    later_blocks: &["dispatch_payload", "secret", "service"],
 };
 
 pub(crate) const RESOURCES: Schema = Schema {
@@ -286,6 +287,21 @@ pub(crate) const PORT: Schema = Schema {
 pub(crate) const DNS: Schema = Schema {
     arguments: &["options", "searches", "servers"],
     blocks: &[],
+    later_arguments: &[],
+    later_blocks: &[],
+};
+
+pub(crate) const ARTIFACT: Schema = Schema {
+    arguments: &[
+        "chown",
+        "destination",
+        "headers",
+        "insecure",
+        "mode",
+        "options",
+        "source",
+    ],
+    blocks: &[one("headers"), one("options")],
     later_arguments: &[],
     later_blocks: &[],
 };

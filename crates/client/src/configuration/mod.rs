@@ -15,7 +15,7 @@ use jobspec::agent::{self, Agent, Client};
 use jobspec::{Diagnostic, Span, Spanned};
 
 use crate::config::{Code, diagnostic};
-use crate::node::{HostVolume, Node};
+use crate::node::{ArtifactLimits, HostVolume, Node};
 
 /// A configuration file, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,6 +167,7 @@ impl<'a> Merge<'a> {
         if let Some(timeout) = client.max_kill_timeout {
             node.max_kill_timeout = timeout.value;
         }
+        limits(&mut node.artifact, client.artifact);
         let min = client.dynamic_user_min.map(|min| Placed::of(file, min));
         let max = client.dynamic_user_max.map(|max| Placed::of(file, max));
         self.dynamic_user_min = min.or(self.dynamic_user_min.take());
@@ -221,6 +222,28 @@ impl<'a> Merge<'a> {
     fn place(&self, file: usize, span: &Span) -> String {
         let ConfigFile { name, text } = &self.files[file];
         jobspec::place(name, text, span)
+    }
+}
+
+/// A limit of 0 is none, as in Nomad.
+fn limits(old: &mut ArtifactLimits, new: agent::Artifact) {
+    if let Some(timeout) = new.http_read_timeout {
+        old.http_read_timeout = Some(timeout.value).filter(|timeout| !timeout.is_zero());
+    }
+    for (old, new) in [
+        (&mut old.http_max_size, new.http_max_size),
+        (
+            &mut old.decompression_size_limit,
+            new.decompression_size_limit,
+        ),
+        (
+            &mut old.decompression_file_count_limit,
+            new.decompression_file_count_limit,
+        ),
+    ] {
+        if let Some(limit) = new {
+            *old = Some(limit.value).filter(|limit| *limit > 0);
+        }
     }
 }
 

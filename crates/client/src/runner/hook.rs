@@ -21,6 +21,7 @@ use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use crate::allocation::{Allocation, Allotment, Member};
+use crate::artifacts::Artifacts;
 use crate::dirs::Owner;
 use crate::event::TaskEvent;
 use crate::runner::order::Message;
@@ -92,6 +93,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) allotment: &'a Allotment,
     /// T on the host. Tasks can write in it: nothing below it is opened by path.
     pub(crate) task_dir: PathBuf,
+    /// The task's.
+    pub(crate) cgroup: &'a cgroup::Paths,
     /// Who the task runs as.
     pub(crate) owner: Owner,
     pub(crate) settings: &'a Settings,
@@ -100,6 +103,9 @@ pub(crate) struct Ground<'a> {
 /// The steps of a task, in their order.
 pub(crate) fn of_task(ground: Ground<'_>) -> Vec<Box<dyn Hook + '_>> {
     let mut hooks: Vec<Box<dyn Hook + '_>> = Vec::new();
+    if let Some(artifacts) = Artifacts::of(&ground) {
+        hooks.push(Box::new(artifacts));
+    }
     if let Some(templates) = Templates::of(ground) {
         hooks.push(Box::new(templates));
     }

@@ -1,6 +1,7 @@
 //! One file for each command.
 mod adhoc;
 mod doctor;
+mod download;
 mod gc;
 mod node;
 mod progress;

@@ -7,6 +7,7 @@ use driver::{Enforcement, Feature};
 use jobspec::{Group, Job, Task};
 
 use crate::cli::Talk;
+use crate::commands::download::{Bar, size};
 use crate::{report, terminal};
 
 /// Turns events into lines on standard error.
@@ -17,6 +18,7 @@ pub(crate) struct Progress<'a> {
     lone: bool,
     talk: Talk,
     introduced: AtomicBool,
+    bar: Bar,
 }
 
 /// How much an event matters.
@@ -41,6 +43,7 @@ impl<'a> Progress<'a> {
             lone: tasks == 1,
             talk,
             introduced: AtomicBool::new(false),
+            bar: Bar::default(),
         }
     }
 
@@ -52,9 +55,24 @@ impl<'a> Progress<'a> {
             Talk::All => Weight::Detail,
         };
         if weight(event) >= told {
+            if let Event::Task(
+                whose,
+                TaskEvent::Fetching {
+                    source,
+                    bytes,
+                    total,
+                },
+            ) = event
+            {
+                return self
+                    .bar
+                    .draw(&self.names.name(*whose), source, *bytes, *total);
+            }
             let lines = self.lines(event);
             let text: String = lines.iter().map(|line| format!("==> {line}\n")).collect();
-            terminal::say(&text);
+            if !text.is_empty() {
+                terminal::say(&format!("{}{text}", self.bar.clear()));
+            }
         }
     }
 
@@ -90,6 +108,22 @@ impl<'a> Progress<'a> {
             ),
             TaskEvent::Hook { message, .. } => format!("{now} {task}: {message}"),
             TaskEvent::HookFailed { hook, error } => format!("{now} {task}: {hook}: {error}"),
+            TaskEvent::LeftOut {
+                source,
+                count,
+                first,
+            } => format!(
+                "{task}: left out of {source}: {count} entries that are neither files nor directories, the first is {first:?}"
+            ),
+            TaskEvent::Fetched {
+                source,
+                bytes,
+                took,
+            } => format!(
+                "{now} {task}: fetched {source} ({} in {})",
+                size(*bytes),
+                rounded(*took)
+            ),
             TaskEvent::Started { pid } => started(&now, &task, whose.alloc_id, *pid),
             // The only task's is told at the end, with its place and a way out.
             TaskEvent::DriverFailure { error } if !self.lone => {

@@ -3,12 +3,15 @@
 //! Nomad reads these files with an older HCL than its job files, in which the names of a map may be quoted also where
 //! the map is written as a block. `names` makes that readable; everything else is read as in job files.
 
+mod artifact;
 mod names;
 mod read;
 mod schema;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use artifact::Artifact;
 
 use crate::codes::NOT_SUPPORTED_YET;
 use crate::diagnostic::Diagnostic;
@@ -72,6 +75,8 @@ pub struct Client {
     pub max_dynamic_port: Option<Spanned<i64>>,
     /// `network_interface`.
     pub network_interface: Option<Spanned<String>>,
+    /// `artifact`.
+    pub artifact: Artifact,
 }
 
 /// `host_volume "name"`.

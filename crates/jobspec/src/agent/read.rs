@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use hcl_edit::structure::{Block, Body, Structure};
 
 use super::schema::{CLIENT, FILE, HOST_VOLUME, OPTIONS, PLUGIN, RESERVED, USERS};
-use super::{Agent, Client, HostVolume, Map, Plugin, written};
+use super::{Agent, Client, HostVolume, Map, Plugin, artifact, written};
 use crate::codes::*;
 use crate::decode::{maps, name, no_labels};
 use crate::diagnostic::Diagnostic;
@@ -91,6 +91,7 @@ fn of_fields(
     let min_dynamic_port = fields.integer("min_dynamic_port", report);
     let max_dynamic_port = fields.integer("max_dynamic_port", report);
     let network_interface = fields.text("network_interface", report);
+    let artifact = artifact::artifact(fields.block("artifact"), passed, report);
     let users = users(fields.block("users"), report);
     let [dynamic_user_min, dynamic_user_max] = users?;
     let [reserved_cores, reserved_ports] = reserved?;
@@ -110,6 +111,7 @@ fn of_fields(
         min_dynamic_port: min_dynamic_port?,
         max_dynamic_port: max_dynamic_port?,
         network_interface: given(network_interface?),
+        artifact: artifact?,
     })
 }
 

@@ -62,6 +62,7 @@ pub(super) const CLIENT: Schema = Schema {
         "options",
     ],
     blocks: &[
+        one("artifact"),
         one("chroot_env"),
         many("host_volume"),
         one("meta"),
@@ -108,7 +109,6 @@ pub(super) const CLIENT: Schema = Schema {
         "state_dir",
     ],
     later_blocks: &[
-        "artifact",
         "drain_on_shutdown",
         "fingerprint",
         "host_network",
@@ -128,6 +128,27 @@ pub(super) const RESERVED: Schema = Schema {
     arguments: &["cores", "cpu", "disk", "memory", "reserved_ports"],
     blocks: &[],
     later_arguments: &[],
+    later_blocks: &[],
+};
+
+pub(super) const ARTIFACT: Schema = Schema {
+    arguments: &[
+        "decompression_file_count_limit",
+        "decompression_size_limit",
+        "http_max_size",
+        "http_read_timeout",
+    ],
+    blocks: &[],
+    later_arguments: &[
+        "disable_artifact_inspection",
+        "disable_filesystem_isolation",
+        "filesystem_isolation_extra_paths",
+        "gcs_timeout",
+        "git_timeout",
+        "hg_timeout",
+        "s3_timeout",
+        "set_environment_variables",
+    ],
     later_blocks: &[],
 };
 

@@ -135,7 +135,7 @@ fn text(
 }
 
 /// Where a key and its value stand, if the map is written out; else where the map is.
-fn places(expr: &Expression, name: &str) -> (Span, Span) {
+pub(crate) fn places(expr: &Expression, name: &str) -> (Span, Span) {
     let whole = || (span(expr), span(expr));
     let Expression::Object(items) = expr else {
         return whole();

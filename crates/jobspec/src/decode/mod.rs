@@ -1,5 +1,6 @@
 //! The syntax tree to a job, as Nomad reads, completes and checks it.
 
+mod artifact;
 mod config;
 mod constraint;
 mod decoration;

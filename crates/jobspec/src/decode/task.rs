@@ -7,8 +7,8 @@ use hcl_edit::structure::Block;
 use super::group::Inherited;
 use super::restart::Policy;
 use super::{
-    config, constraint, decoration, lifecycle, logs, maps, name, references, resources, template,
-    volume,
+    artifact, config, constraint, decoration, lifecycle, logs, maps, name, references, resources,
+    template, volume,
 };
 use crate::codes::*;
 use crate::fields::{Fields, header};
@@ -38,6 +38,7 @@ pub(crate) fn task(
     let config = config::config(fields.block("config"), header(block), report);
     let env = maps::env(&fields, report);
     let meta = maps::meta(&fields, &group.meta, report);
+    let artifacts = artifact::artifacts(&fields, report);
     let volume_mounts = volume::mounts(&fields, report);
     let templates = template::templates(&fields, report);
     let resources = resources::resources(fields.block("resources"), report);
@@ -59,6 +60,7 @@ pub(crate) fn task(
         env: env?,
         env_references: references::of_env(&fields),
         meta: meta?,
+        artifacts: artifacts?,
         volume_mounts: volume_mounts?,
         templates: templates?,
         resources: resources?,

@@ -11,11 +11,13 @@ use serde::Serialize;
 
 pub use crate::constraint::Constraint;
 use crate::diagnostic::Diagnostic;
+pub use artifact::{Artifact, ArtifactMode};
 pub use lifecycle::{Hook, Lifecycle};
 pub use logs::Logs;
 pub use network::*;
 pub use template::{Change, ChangeScript, Template, TemplateText, Wait};
 
+mod artifact;
 mod network;
 mod template;
 
@@ -171,6 +173,9 @@ pub struct Task {
     pub env_references: BTreeMap<String, BTreeSet<String>>,
     /// Meta of job, group and task merged.
     pub meta: BTreeMap<String, String>,
+    /// In the order of the file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub artifacts: Vec<Artifact>,
     /// In the order of the file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volume_mounts: Vec<VolumeMount>,

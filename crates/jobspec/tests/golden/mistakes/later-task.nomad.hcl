@@ -2,8 +2,6 @@ job "a" {
   group "b" {
     task "c" {
       driver = "exec"
-      artifact {
-      }
       dispatch_payload {
       }
       secret {

@@ -110,7 +110,9 @@ impl<S: Starts> TaskRunner<'_, S> {
     /// One start and its end.
     fn once(&mut self, end: &mut TaskEnd) -> Result<Once, (Fault, Recovery)> {
         self.prepare()?;
-        if let Some(order) = self.inbox.find_until(Some(Instant::now()), kill) {
+        // Who asked it to stop is about to say why.
+        let until = (!self.stopping.is_asked()).then(Instant::now);
+        if let Some(order) = self.inbox.find_until(until, kill) {
             return Ok(Once::Killed(order));
         }
         let give_up = |fault| (fault, Recovery::GiveUp);
@@ -121,6 +123,8 @@ impl<S: Starts> TaskRunner<'_, S> {
         task.id = ids::task_id(&task.alloc_id, &task.name)
             .map_err(|error| give_up(Fault::Host(error)))?;
         let began = Instant::now();
+        // What was asked of a task that did not run is none of this start's.
+        while self.inbox.find_until(Some(began), ask).is_some() {}
         let running = Arc::new(self.driver.start(&task).map_err(|error| {
             let words = told(&error);
             self.reporter
@@ -277,6 +281,13 @@ fn told(error: &(dyn std::error::Error + 'static)) -> String {
 fn kill(message: Message) -> Result<Order, Message> {
     match message {
         Message::Kill(order) | Message::KillNow(order) => Ok(order),
+        other => Err(other),
+    }
+}
+
+fn ask(message: Message) -> Result<(), Message> {
+    match message {
+        Message::Ask(_) => Ok(()),
         other => Err(other),
     }
 }

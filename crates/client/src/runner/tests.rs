@@ -5,6 +5,7 @@ use std::time::Duration;
 use driver::StartError;
 use jobspec::{Hook, JobType, Lifecycle, RestartMode};
 
+use crate::event::TaskEvent;
 use crate::runner::allocation::{Message, Times};
 use crate::runner::hook::{self, Ask, HookError, Next, OnFailure, Prestart, Recovery};
 use crate::runner::order::Fault;
@@ -329,6 +330,48 @@ fn the_end_of_a_groups_time_ends_its_tasks_and_starts_no_others() {
         killing.display_message,
         "allocation exceeded max_run_duration"
     );
+}
+
+#[test]
+fn what_is_asked_of_a_task_that_does_not_run_is_lost() {
+    let restart: fn(&Sends) = |to| {
+        to.asks["t"].send(Ask::Restart {
+            reason: "changed".to_owned(),
+        });
+    };
+    let part = lone(&[Act::Exit(1), Act::Exit(0)]);
+    let played = play(vec![part], cued(&[("t Restarting", restart)]));
+    assert_eq!(starts(&played).len(), 2);
+    assert!(!played.events("t").contains(&"Restart Signaled"));
+}
+
+/// Is asked to stop in the midst of its work.
+struct Long;
+
+impl hook::Hook for Long {
+    fn name(&self) -> &'static str {
+        "long"
+    }
+
+    fn prestart(&mut self, start: &mut Prestart<'_>) -> Result<Next, HookError> {
+        let kind = "Task hook message";
+        (start.tell)(TaskEvent::Hook {
+            kind,
+            message: "working",
+        });
+        while !start.stopping.is_asked() {
+            std::thread::yield_now();
+        }
+        Ok(Next::Again)
+    }
+}
+
+#[test]
+fn a_task_that_is_stopped_while_a_hook_works_is_never_started() {
+    let part = lone(&[]).with(|part| part.hooks.push(Box::new(Long)));
+    let played = play(vec![part], cued(&[("t Hook", stop)]));
+    assert!(played.tasks[0].killed && !played.tasks[0].ran);
+    assert_eq!(played.tasks[0].code, Some(130));
 }
 
 /// Fails so many times, then adds a variable.

@@ -18,6 +18,8 @@ use crate::{Group, JobType, Task};
 pub(crate) struct Inherited {
     pub(crate) kind: JobType,
     pub(crate) meta: BTreeMap<String, String>,
+    /// What log files have room on.
+    pub(crate) disk_mb: u64,
 }
 
 /// A slip of the finger is no reason to start a million tasks.
@@ -41,9 +43,12 @@ pub(crate) fn group(
         report,
     );
     let meta = maps::meta(&fields, &job.meta, report);
+    let disk = decoration::ephemeral_disk(fields.block("ephemeral_disk"), report);
     let inherited = Inherited {
         kind: job.kind,
         meta: meta.clone().unwrap_or_default(),
+        // A wrong size has been reported.
+        disk_mb: disk.unwrap_or(u64::MAX),
     };
     let constraints = constraint::constraints(&fields, report);
     let network = network::network(&fields, report);
@@ -58,6 +63,7 @@ pub(crate) fn group(
     );
     restart.map(drop).and(meta.map(drop))?;
     decorated?;
+    disk?;
     let (name, volumes, tasks) = (name?.value, volumes?, tasks?);
     volume::defined(&volumes, &tasks, report)?;
     lifecycle::check_group(&name, &header(block), &tasks, report)?;

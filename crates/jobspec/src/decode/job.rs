@@ -43,6 +43,7 @@ fn job(block: &Block, report: &mut Report<'_>) -> Result<Job, Reported> {
         // A wrong type has been reported; what is below it can be checked all the same.
         kind: *kind.as_ref().unwrap_or(&JobType::Service),
         meta: meta.clone().unwrap_or_default(),
+        disk_mb: decoration::DISK_MB,
     };
     let groups = groups(&fields, block, &inherited, report);
     let id = id?;

@@ -9,11 +9,12 @@ use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
 use crate::schema::LOGS;
 
-/// MB that a group's disk has unless it says otherwise, as in Nomad.
-const DISK_MB: u64 = 300;
-
-/// Reads `logs`, or takes Nomad's defaults.
-pub(crate) fn logs(block: Option<&Block>, report: &mut Report<'_>) -> Result<Logs, Reported> {
+/// Reads `logs`, or takes Nomad's defaults. All files together must fit on the group's disk.
+pub(crate) fn logs(
+    block: Option<&Block>,
+    disk_mb: u64,
+    report: &mut Report<'_>,
+) -> Result<Logs, Reported> {
     let Some(block) = block else {
         return Ok(Logs::default());
     };
@@ -29,7 +30,7 @@ pub(crate) fn logs(block: Option<&Block>, report: &mut Report<'_>) -> Result<Log
             max_file_size_mb: size?,
             disabled: disabled?.is_some_and(|disabled| disabled.value),
         };
-        fits(logs, block, report)
+        fits(logs, disk_mb, block, report)
     })
 }
 
@@ -51,13 +52,18 @@ fn amount(
     }
 }
 
-fn fits(logs: Logs, block: &Block, report: &mut Report<'_>) -> Result<Logs, Reported> {
+fn fits(
+    logs: Logs,
+    disk_mb: u64,
+    block: &Block,
+    report: &mut Report<'_>,
+) -> Result<Logs, Reported> {
     let usage = u64::from(logs.max_files) * u64::from(logs.max_file_size_mb);
-    if usage < DISK_MB {
+    if usage < disk_mb {
         return Ok(logs);
     }
     let detail = format!(
-        "log storage ({usage} MB) must be less than requested disk capacity ({DISK_MB} MB)."
+        "log storage ({usage} MB) must be less than requested disk capacity ({disk_mb} MB)."
     );
     Err(report.error(INVALID_LOGS, header(block), detail))
 }

@@ -48,7 +48,7 @@ pub(crate) fn task(
     let shutdown_delay = fields.duration("shutdown_delay", report);
     let leader = fields.flag("leader", report);
     let lifecycle = lifecycle::lifecycle(fields.block("lifecycle"), report);
-    let logs = logs::logs(fields.block("logs"), report);
+    let logs = logs::logs(fields.block("logs"), group.disk_mb, report);
     decorated?;
     Ok(Task {
         name: name?,

@@ -45,7 +45,6 @@ fn shape(name: &str) -> Option<Read> {
         "csi_plugin" => csi_plugin,
         "device" => device,
         "disconnect" => |block, report| plain(block, &known::DISCONNECT, report).map(drop),
-        "ephemeral_disk" => ephemeral_disk,
         "identity" => identity,
         "migrate" => migrate,
         "multiregion" => multiregion,
@@ -235,15 +234,30 @@ fn reschedule(block: &Block, report: &mut Report<'_>) -> Result<(), Reported> {
     Ok(())
 }
 
-fn ephemeral_disk(block: &Block, report: &mut Report<'_>) -> Result<(), Reported> {
+/// MB that a group's disk has unless it says otherwise, as in Nomad.
+pub(crate) const DISK_MB: u64 = 300;
+
+/// Reads `ephemeral_disk`, whose size nothing here is held to but what is said of log files; in MB.
+pub(crate) fn ephemeral_disk(
+    block: Option<&Block>,
+    report: &mut Report<'_>,
+) -> Result<u64, Reported> {
+    let Some(block) = block else {
+        return Ok(DISK_MB);
+    };
+    report.inside(title(block), |report| disk(block, report))
+}
+
+fn disk(block: &Block, report: &mut Report<'_>) -> Result<u64, Reported> {
     let fields = plain(block, &known::EPHEMERAL_DISK, report)?;
     number(&fields, "size", 10..=i64::MAX, report)?;
+    let size = fields.integer("size", report)?;
     if let Some(argument) = is_on(&fields, "sticky", report)? {
         let detail = "Every run has a new alloc directory, and nothing is taken over from the last one: keep data in a \
                       host volume.";
         unlike(argument, detail, report);
     }
-    Ok(())
+    Ok(size.map_or(DISK_MB, |size| size.value.unsigned_abs()))
 }
 
 fn consul(block: &Block, report: &mut Report<'_>) -> Result<(), Reported> {

@@ -7,6 +7,10 @@ job "many" {
     shutdown_delay   = "2s"
     max_run_duration = "1h"
 
+    ephemeral_disk {
+      size = 500
+    }
+
     task "prepare" {
       driver = "exec"
       lifecycle {
@@ -20,8 +24,8 @@ job "many" {
         sidecar = true
       }
       logs {
-        max_files     = 2
-        max_file_size = 1
+        max_files     = 20
+        max_file_size = 20
       }
     }
     task "server" {

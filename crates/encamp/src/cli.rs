@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use client::Settings;
 
 use crate::failure::Failure;
+use crate::variables::Variables;
 use crate::{configuration, terminal};
 
 pub(crate) use adhoc::AdHoc;
@@ -178,6 +179,8 @@ pub(crate) struct Run {
     /// Begin each line of output with its task's name, as is done when there is more than one task
     #[arg(long)]
     pub(crate) prefix: bool,
+    #[command(flatten)]
+    pub(crate) variables: Variables,
 }
 
 /// Check a job file; needs no root and changes nothing
@@ -191,6 +194,8 @@ pub(crate) struct Validate {
     /// Take every warning about the job file for an error
     #[arg(long)]
     pub(crate) strict: bool,
+    #[command(flatten)]
+    pub(crate) variables: Variables,
 }
 
 /// Say what this host can do for a task: kernel, cgroups, directories, drivers

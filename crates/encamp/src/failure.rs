@@ -16,6 +16,14 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of variables cannot be read.
+    #[error("cannot read the variables in {}", path.display())]
+    ReadVariables {
+        /// As it was given.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A configuration cannot be read.
     #[error("cannot read the configuration {}", path.display())]
     ReadConfig {
@@ -64,6 +72,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> u8 {
         match self {
             Failure::Read { .. }
+            | Failure::ReadVariables { .. }
             | Failure::Parse { .. }
             | Failure::ReadConfig { .. }
             | Failure::Config { .. } => exit::INVALID,

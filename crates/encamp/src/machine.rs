@@ -46,7 +46,7 @@ fn diagnostic(of: &Diagnostic, severity: &str, file: &JobFile) -> Value {
         "detail": of.detail,
         "context": of.context,
         "range": {
-            "file": file.name, "line": line, "column": column,
+            "file": of.place_in(&file.name, &file.text).0, "line": line, "column": column,
             "end_line": end_line, "end_column": end_column,
         },
         "fix": of.fix,

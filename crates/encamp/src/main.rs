@@ -14,6 +14,7 @@ mod failure;
 mod machine;
 mod report;
 mod terminal;
+mod variables;
 
 use std::process::ExitCode;
 

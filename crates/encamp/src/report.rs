@@ -113,16 +113,15 @@ fn snippet(
     file: &JobFile,
     renderer: &Renderer,
 ) -> String {
-    let span = fitting(mistake, &file.text);
+    let (name, text) = mistake.place_in(&file.name, &file.text);
+    let span = fitting(mistake, text);
     let annotation = AnnotationKind::Primary.span(span).label(
         mistake
             .context
             .as_deref()
             .map(|within| format!("in {within}")),
     );
-    let source = Snippet::source(&file.text)
-        .path(&file.name)
-        .annotation(annotation);
+    let source = Snippet::source(text).path(name).annotation(annotation);
     let title = level.primary_title(&mistake.summary).id(mistake.code);
     let mut group = title
         .element(source)

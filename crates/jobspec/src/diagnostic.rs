@@ -9,12 +9,21 @@ use crate::Span;
 use crate::codes::Code;
 
 /// A text that is not the file that was parsed: a file of variables, or one of the command line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Source {
     /// Its name in messages.
     pub name: String,
     /// What it says.
     pub text: String,
+}
+
+/// Not the text: it may be long, and it may be a secret.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A mistake and its place.

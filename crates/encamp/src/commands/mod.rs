@@ -9,16 +9,17 @@ mod run;
 pub(crate) mod validate;
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use client::exit;
+use jobspec::Inputs;
 
 use crate::cli::{Cli, Command, Global, Job, Node};
 use crate::failure::Failure;
 use crate::report::{self, Style};
+use crate::variables::{self, Variables};
 use crate::{argv, terminal};
 
 /// A job file, read.
@@ -111,8 +112,9 @@ fn version() -> Result<u8, Failure> {
 }
 
 /// Reads and parses a job file; `-` is standard input.
-fn read_job(path: &Path) -> Result<(JobFile, jobspec::Job), Failure> {
-    let text = read(path).map_err(|source| Failure::Read {
+fn read_job(path: &Path, variables: &Variables) -> Result<(JobFile, jobspec::Job), Failure> {
+    let inputs = variables.inputs(path)?;
+    let text = variables::read(path).map_err(|source| Failure::Read {
         path: path.to_owned(),
         source,
     })?;
@@ -121,21 +123,12 @@ fn read_job(path: &Path) -> Result<(JobFile, jobspec::Job), Failure> {
     } else {
         path.display().to_string()
     };
-    parse(JobFile { name, text })
+    parse(JobFile { name, text }, &inputs)
 }
 
-fn parse(file: JobFile) -> Result<(JobFile, jobspec::Job), Failure> {
-    match jobspec::parse(&file.name, &file.text) {
+fn parse(file: JobFile, inputs: &Inputs) -> Result<(JobFile, jobspec::Job), Failure> {
+    match jobspec::parse_with(&file.name, &file.text, inputs) {
         Ok(job) => Ok((file, job)),
         Err(mistakes) => Err(Failure::Parse { file, mistakes }),
     }
-}
-
-fn read(path: &Path) -> std::io::Result<String> {
-    if path != Path::new("-") {
-        return std::fs::read_to_string(path);
-    }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text)?;
-    Ok(text)
 }

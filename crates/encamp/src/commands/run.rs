@@ -2,6 +2,7 @@
 use std::os::fd::AsFd;
 
 use client::{Constraints, Keep, Output, Prefix, Restarting, Settings};
+use jobspec::Inputs;
 
 use crate::cli::{Global, Run};
 use crate::commands::progress::Progress;
@@ -12,14 +13,14 @@ use crate::terminal;
 
 pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
     let (file, job) = match &run.file {
-        Some(path) => read_job(path)?,
+        Some(path) => read_job(path, &run.variables)?,
         None => {
             let file = adhoc::job_file(&run.command, &run.adhoc);
             if run.adhoc.emit_job {
                 terminal::print(&file.text)?;
                 return Ok(0);
             }
-            parse(file)?
+            parse(file, &Inputs::default())?
         }
     };
     let output = Output {

@@ -11,8 +11,8 @@ use crate::{allowed, machine, terminal};
 
 pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
     let settings = global.settings()?;
-    let checked =
-        read_job(&validate.file).and_then(|(file, job)| match client::check(&job, &settings) {
+    let checked = read_job(&validate.file, &validate.variables).and_then(|(file, job)| {
+        match client::check(&job, &settings) {
             Ok(mut checked) => {
                 let warnings = client::warnings(&job, &settings);
                 let strictness = Strictness::of(validate.strict);
@@ -27,7 +27,8 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
                 file,
                 source: Box::new(source),
             }),
-        });
+        }
+    });
     if validate.json {
         return in_json(checked);
     }

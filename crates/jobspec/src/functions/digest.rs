@@ -60,8 +60,8 @@ fn uuidv5(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
 }
 
 const DEFAULT_COST: i64 = 10;
-/// About two seconds; each more doubles them.
-const MAX_COST: i64 = 15;
+/// About a second; each more doubles it.
+const MAX_COST: i64 = 14;
 /// bcrypt reads no more of a password; longer ones are refused, not cut.
 const MAX_PASSWORD: usize = 72;
 
@@ -89,7 +89,7 @@ fn hashed(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     if password.len() > MAX_PASSWORD {
         return failed("password length exceeds 72 bytes");
     }
-    call.spend(256 << cost)?;
+    call.spend(1024 << cost)?;
     let cost = u32::try_from(cost).unwrap_or_default();
     bcrypt::hash(password, cost)
         .map(Value::String)

@@ -108,18 +108,22 @@ fn assign(
     }
 }
 
+/// Evaluates what stands behind `start`.
 fn expression(text: &str, start: usize, report: &mut Report<'_>) -> Result<Value, Reported> {
     if text.len() > syntax::MAX_BYTES {
         return Err(report.add(syntax::too_large()));
     }
-    // What stands before it counts as space, so that all places are right.
-    let blank = " ".repeat(start) + &text[start..];
-    let expr = parser::parse_expr(blank.trim_end()).map_err(|error| {
-        let mut mistake = complaint::explain(&blank, &error);
-        mistake.context = None;
-        report.add(mistake)
-    })?;
-    constant(report, |report| typed(&expr, report))
+    let start = text.len() - text[start..].trim_start().len();
+    let shifted = |span: &Span| start + span.start..start + span.end;
+    let written = text[start..].trim_end();
+    report.on(written, shifted, |report| {
+        let expr = parser::parse_expr(written).map_err(|error| {
+            let mut mistake = complaint::explain(written, &error);
+            mistake.context = None;
+            report.add(mistake)
+        })?;
+        constant(report, |report| typed(&expr, report))
+    })
 }
 
 /// The value in the type that its variable has.

@@ -1,5 +1,5 @@
-//! Start to exit of a static program that does nothing, by every way there is on this machine, interleaved; and the private memory of
-//! what stays beside a running task.
+//! Start to exit of a static program that does nothing, by every way there is on this machine, interleaved; the private memory of
+//! what stays beside a running task; and how long a job file takes to read.
 //!
 //! `cargo run --release --package benches -- [--quick] [--json] [--iterations N]`. As root. Figures are for comparison within one run.
 #![forbid(unsafe_code)]
@@ -11,6 +11,7 @@
 
 mod in_process;
 mod memory;
+mod parsing;
 mod programs;
 mod report;
 mod runner;
@@ -77,7 +78,8 @@ fn run(options: &Options) -> Result<(), Box<dyn Error>> {
     let mut runners = runner::all(&programs)?;
     measure(&mut runners, options.rounds)?;
     let memory = memory::beside_a_running_task(&programs)?;
-    let report = report::Report::new(&runners, &memory, options.rounds);
+    let readings = parsing::measure(options.rounds)?;
+    let report = report::Report::new(&runners, &memory, &readings, options.rounds);
     println!(
         "{}",
         if options.json {

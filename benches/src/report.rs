@@ -4,6 +4,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::memory::{Beside, Private};
+use crate::parsing::Reading;
 use crate::runner::Runner;
 use crate::statistics::{Summary, summary};
 
@@ -14,11 +15,17 @@ const YARDSTICKS: [&str; 3] = ["bare spawn", "floor in C", "bwrap"];
 pub(crate) struct Report<'a> {
     rows: Vec<(&'static str, Summary)>,
     memory: &'a [Beside],
+    readings: &'a [Reading],
     rounds: usize,
 }
 
 impl<'a> Report<'a> {
-    pub(crate) fn new(runners: &[Runner<'_>], memory: &'a [Beside], rounds: usize) -> Report<'a> {
+    pub(crate) fn new(
+        runners: &[Runner<'_>],
+        memory: &'a [Beside],
+        readings: &'a [Reading],
+        rounds: usize,
+    ) -> Report<'a> {
         let rows = runners
             .iter()
             .filter_map(|runner| Some((runner.name, summary(&runner.samples)?)))
@@ -26,6 +33,7 @@ impl<'a> Report<'a> {
         Report {
             rows,
             memory,
+            readings,
             rounds,
         }
     }
@@ -81,6 +89,19 @@ impl<'a> Report<'a> {
                 beside.driver, beside.command_kib
             );
         }
+        text.push_str("\na job file read, microseconds\n\n| file | bytes | min | p50 | p99 |\n|---|---:|---:|---:|---:|\n");
+        for Reading {
+            name,
+            bytes,
+            summary,
+        } in self.readings
+        {
+            let _ = writeln!(
+                text,
+                "| {name} | {bytes} | {:.0} | {:.0} | {:.0} |",
+                summary.min_us, summary.p50_us, summary.p99_us
+            );
+        }
         text
     }
 
@@ -100,10 +121,22 @@ impl<'a> Report<'a> {
                 "command_private_kib": beside.command_kib,
             })
         };
+        let reading = |reading: &Reading| {
+            let Summary {
+                min_us,
+                p50_us,
+                p99_us,
+            } = reading.summary;
+            json!({
+                "file": reading.name, "bytes": reading.bytes,
+                "min_us": min_us, "p50_us": p50_us, "p99_us": p99_us,
+            })
+        };
         json!({
             "rounds": self.rounds, "yardsticks": YARDSTICKS,
             "starts": self.rows.iter().map(row).collect::<Vec<_>>(),
             "memory": self.memory.iter().map(beside).collect::<Vec<_>>(),
+            "reading": self.readings.iter().map(reading).collect::<Vec<_>>(),
         })
     }
 }

@@ -35,7 +35,26 @@ pub(crate) fn typed(expr: &Expression, report: &mut Report<'_>) -> Result<Value,
         report.names.leave(entered);
         return value;
     }
-    plain(expr, report)
+    let value = plain(expr, report)?;
+    match expr {
+        Expression::Array(_)
+        | Expression::Object(_)
+        | Expression::FuncCall(_)
+        | Expression::ForExpr(_) => shallow(value, expr, report),
+        _ => Ok(value),
+    }
+}
+
+/// Deeper than anything that an expression says at once, and no deeper than what walks through a value has stack for.
+const MAX_DEPTH: usize = 256;
+
+/// Locals can put one list into the next without end.
+fn shallow(value: Value, expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {
+    if value.depth() > MAX_DEPTH {
+        let detail = format!("Collections may be nested {MAX_DEPTH} levels deep at most.");
+        return Err(report.error(TOO_DEEP, span(expr), detail));
+    }
+    Ok(value)
 }
 
 fn plain(expr: &Expression, report: &mut Report<'_>) -> Result<Value, Reported> {

@@ -18,6 +18,8 @@ const STEPS: usize = 32 << 20;
 pub(crate) struct Names {
     known: Rc<Known>,
     loops: Vec<Loop>,
+    /// The names that each local refers to: whatever uses the local refers to them, too.
+    pub(crate) references: BTreeMap<String, BTreeSet<String>>,
     /// What the copies of `dynamic` blocks know; an expression of theirs says which it is.
     scopes: Vec<Rc<[Loop]>>,
     left: Option<usize>,
@@ -95,6 +97,7 @@ impl Names {
         Names {
             known: Rc::new(known),
             loops: Vec::new(),
+            references: BTreeMap::new(),
             scopes: Vec::new(),
             left: Some(STEPS),
         }

@@ -167,3 +167,12 @@ fn escapes_give_the_text_for_the_shell() {
     let job = parse("job.hcl", &text).unwrap();
     assert_eq!(job.groups[0].tasks[0].env["A"], "${HOME:-/} %{x} $$${Y}");
 }
+
+#[test]
+fn what_a_local_refers_to_is_referred_to_by_what_uses_it() {
+    let text = "locals {\n a = \"${local.b[0]}/y\"\n b = [\"${B}\", \"$${C}\"]\n}\njob \"a\" {\n task \"b\" {\n driver = \"exec\"\n env {\n A = local.a\n B = \"1\"\n }\n }\n}\n";
+    let job = parse("job.hcl", text).unwrap();
+    let task = &job.groups[0].tasks[0];
+    assert_eq!(task.env["A"], "${B}/y");
+    assert_eq!(task.env_references["A"], ["B".to_owned()].into());
+}

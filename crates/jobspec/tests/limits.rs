@@ -83,6 +83,30 @@ fn locals_that_double_each_other_are_refused() {
 }
 
 #[test]
+fn collections_that_nest_without_end_are_refused() {
+    for nest in [
+        "[local.PREVIOUS]",
+        "{ a = local.PREVIOUS }",
+        "[for x in [1] : local.PREVIOUS]",
+        "concat([local.PREVIOUS], [])",
+        "zipmap([\"a\"], [local.PREVIOUS])",
+        "setproduct([local.PREVIOUS], [1])",
+    ] {
+        let locals: String = (1..2000)
+            .map(|at| {
+                format!(
+                    "l{at} = {}\n",
+                    nest.replace("PREVIOUS", &format!("l{}", at - 1))
+                )
+            })
+            .collect();
+        let head = format!("locals {{\nl0 = 1\n{locals}}}\n");
+        let mistakes = refused(parse("job.hcl", &job(&head, "local.l1999")), nest);
+        assert_eq!(mistakes[0].code, "E1002", "{nest}: {mistakes:?}");
+    }
+}
+
+#[test]
 fn a_long_chain_of_locals_is_evaluated_and_a_long_circle_refused() {
     let chain: String = (1..20_000)
         .map(|at| format!("l{at} = local.l{}\n", at - 1))

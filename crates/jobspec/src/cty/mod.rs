@@ -131,6 +131,18 @@ impl Value {
         })
     }
 
+    /// How many collections stand in each other, at most; of a value that is no collection none.
+    pub(crate) fn depth(&self) -> usize {
+        let deepest = match self {
+            Value::List(_, items) | Value::Set(_, items) | Value::Tuple(items) => {
+                items.iter().map(Value::depth).max()
+            }
+            Value::Map(_, items) | Value::Object(items) => items.values().map(Value::depth).max(),
+            _ => return 0,
+        };
+        1 + deepest.unwrap_or(0)
+    }
+
     /// How much a copy costs, in bytes more or less.
     pub(crate) fn weight(&self) -> usize {
         const NODE: usize = 8;

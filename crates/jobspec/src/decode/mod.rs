@@ -10,7 +10,7 @@ mod lifecycle;
 mod logs;
 pub(crate) mod maps;
 mod network;
-mod references;
+pub(crate) mod references;
 mod resources;
 mod restart;
 mod task;

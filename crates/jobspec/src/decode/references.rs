@@ -10,17 +10,17 @@ use hcl_edit::structure::Structure;
 use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
 
 use crate::fields::Fields;
+use crate::traversal::first_name;
 
-type References = BTreeMap<String, BTreeSet<String>>;
+pub(crate) type References = BTreeMap<String, BTreeSet<String>>;
 
 /// Looks at a block or a written map; another expression for a whole map refers to nothing.
-pub(crate) fn of_env(fields: &Fields<'_>) -> References {
+pub(crate) fn of_env(fields: &Fields<'_>, locals: &References) -> References {
     let mut all = References::new();
     let mut add = |name: &str, value: &Expression| {
-        let mut names = Names::default();
-        names.visit_expr(value);
-        if !names.0.is_empty() {
-            all.insert(name.to_owned(), names.0);
+        let names = of(value, locals);
+        if !names.is_empty() {
+            all.insert(name.to_owned(), names);
         }
     };
     if let Some(block) = fields.block("env") {
@@ -48,7 +48,23 @@ fn name_of(key: &ObjectKey) -> Option<&str> {
     }
 }
 
-#[derive(Default)]
+/// The names in an expression, and in the locals that it uses.
+pub(crate) fn of(expr: &Expression, locals: &References) -> BTreeSet<String> {
+    let mut names = Names(BTreeSet::new());
+    names.visit_expr(expr);
+    let direct: Vec<String> = names.0.iter().cloned().collect();
+    for name in direct {
+        let local = name
+            .strip_prefix("local.")
+            .and_then(|local| locals.get(local));
+        names.0.extend(local.into_iter().flatten().cloned());
+    }
+    names
+        .0
+        .retain(|name| name != "local" && !name.starts_with("local.") && !name.starts_with("var."));
+    names.0
+}
+
 struct Names(BTreeSet<String>);
 
 impl Visit for Names {
@@ -64,6 +80,12 @@ impl Visit for Names {
         let Expression::Variable(root) = &node.expr else {
             return visit_traversal(self, node);
         };
+        if root.as_str() == "local" {
+            // Whatever is taken of it: what it refers to counts.
+            let local = first_name(&node.operators).unwrap_or_default();
+            self.0.insert(format!("local.{local}"));
+            return visit_traversal(self, node);
+        }
         let mut name = root.as_str().to_owned();
         for step in &node.operators {
             let TraversalOperator::GetAttr(part) = &**step else {

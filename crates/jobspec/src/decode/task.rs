@@ -58,7 +58,7 @@ pub(crate) fn task(
         user: given(user?),
         config: config?,
         env: env?,
-        env_references: references::of_env(&fields),
+        env_references: references::of_env(&fields, &report.names.references),
         meta: meta?,
         artifacts: artifacts?,
         volume_mounts: volume_mounts?,

@@ -9,7 +9,7 @@ use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
 use super::attributes;
 use crate::Span;
 use crate::codes::*;
-use crate::decode::no_labels;
+use crate::decode::{no_labels, references};
 use crate::diagnostic::Diagnostic;
 use crate::eval::{span, typed};
 use crate::report::Report;
@@ -48,6 +48,8 @@ pub(super) fn define(body: &Body, report: &mut Report<'_>) {
             typed(locals[name].expr, report)
         });
         report.names.define("local", name, value.ok());
+        let references = references::of(locals[name].expr, &report.names.references);
+        report.names.references.insert(name.to_owned(), references);
         for user in users.get(name).into_iter().flatten() {
             if let Some(count) = waiting.get_mut(user) {
                 *count -= 1;

@@ -37,7 +37,7 @@ pub(crate) fn message(
     env: &BTreeMap<String, String>,
 ) -> wire::TaskConfig {
     let (job, task) = (&file.job, file.task());
-    let (allocation, allotment) = (site.allocation(), site.allotment(file));
+    let (allocation, allotment) = (site.allocation(file), site.allotment(file));
     let scope = Scope {
         env: env.clone(),
         ..allocation.node.clone()
@@ -111,7 +111,16 @@ fn resources(file: &JobFile, allotment: &Allotment) -> wire::Resources {
             cpuset_cgroup: path_of(allotment),
             ..wire::LinuxResources::default()
         }),
-        ports: Vec::new(),
+        ports: file.ports().into_iter().map(port).collect(),
+    }
+}
+
+fn port(port: client::Mapping) -> wire::PortMapping {
+    wire::PortMapping {
+        label: port.label,
+        value: port.value.into(),
+        to: port.to.into(),
+        host_ip: port.host_ip.to_string(),
     }
 }
 

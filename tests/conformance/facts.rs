@@ -15,7 +15,7 @@ const DESCRIPTORS: &str = "/proc/self/fd/";
 pub(crate) fn asking(mut file: JobFile, probe: &str) -> JobFile {
     // It ends by itself.
     file.job.kind = JobType::Batch;
-    let attributes = &mut file.job.groups[0].tasks[0].config.attributes;
+    let attributes = &mut file.task_mut().config.attributes;
     attributes.insert(
         "command".to_owned(),
         attribute(Written::String(probe.into())),

@@ -104,7 +104,7 @@ impl Ground {
     }
 
     fn make(&self, file: &JobFile, driver: &Driver, task: &TaskConfig) {
-        let (allocation, allotment) = (self.site.allocation(), self.site.allotment(file));
+        let (allocation, allotment) = (self.site.allocation(file), self.site.allotment(file));
         let own = allocation.alloc_dir.join(&task.name);
         for directory in ["local", "tmp", "secrets"] {
             open_to_all(&own.join(directory));

@@ -43,11 +43,25 @@ const ENDS: &[(&str, i32, i32)] = &[
     ("exec2-unveil", 1, 0),
     ("exit", 7, 0),
     ("hello", 0, 0),
+    ("lifecycle.prepare", 0, 0),
+    ("lifecycle.tidy", 1, 0),
     ("modes", 0, 0),
     ("sleep", 130, 2),
     ("sleep-1", 0, 0),
     ("sleep-exec2", 130, 2),
     ("volumes", 0, 0),
+];
+
+/// Tasks that come to no end of their own before a client has made their files or run the tasks beside them.
+const NEED_A_CLIENT: &[&str] = &[
+    "http",
+    "java.compile",
+    "java.main",
+    "lifecycle.clock",
+    "lifecycle.count",
+    "lifecycle.watch",
+    "nginx",
+    "webservice",
 ];
 
 /// How often two runs are repeated because the host's mounts changed under them.
@@ -149,7 +163,8 @@ fn both_faces_tasks_end_alike() {
     if !require(NEEDS) {
         return;
     }
-    for file in JobFile::all() {
+    let alone = |file: &JobFile| !NEED_A_CLIENT.contains(&file.name.as_str());
+    for file in JobFile::all().into_iter().filter(alone) {
         let wanted = ENDS.iter().find(|(name, ..)| *name == file.name);
         let (_, code, signal) = wanted.unwrap_or_else(|| panic!("how does {} end?", file.name));
         let found = differences(&file, |ran| {

@@ -77,7 +77,7 @@ fn every_test_that_the_list_of_attacks_names_exists() {
 
 /// What is wrong with one description.
 fn check(file: &JobFile) -> Option<String> {
-    let path = directory().join(&file.name).with_extension("json");
+    let path = directory().join(format!("{}.json", file.name));
     let got = serde_json::to_string_pretty(&describe(file)).unwrap() + "\n";
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &got).unwrap();

@@ -1,11 +1,12 @@
 //! The job files that every face must understand alike, and the command line's way from one of them to what a driver is handed.
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use client::{Allocation, Allotment, Keep, Restarting, Settings};
+use client::{Allocation, Allotment, Keep, Mapping, Restarting, Settings};
 use driver::options::Values;
 use driver::{Compute, Driver, Kind, Place, TaskConfig};
-use jobspec::{Group, Job, Scope, Task};
+use jobspec::{Group, Job, Port, Scope, Task};
 use shim::Lifetime;
 
 use crate::binaries::repository;
@@ -19,19 +20,21 @@ const DIRECTORIES: [&str; 2] = ["examples", "tests/golden/jobs"];
 /// How the names of job files end.
 const SUFFIX: &str = ".nomad.hcl";
 
-/// A job file that was parsed.
+/// One task of a job file that was parsed.
 #[derive(Debug, Clone)]
 pub struct JobFile {
-    /// The file's name without its end.
+    /// The file's name without its end; where there are several tasks, a dot and the task's.
     pub name: String,
     /// What is in it.
     pub job: Job,
-    /// Its first task's driver: the suites that compare descriptions look at that one.
+    /// The task's driver.
     pub kind: Kind,
+    /// The places of its group in the job, and of itself in the group.
+    place: (usize, usize),
 }
 
 impl JobFile {
-    /// Every one of the examples and of the suites' own jobs, by name.
+    /// Every task of the examples and of the suites' own jobs, by name.
     #[must_use]
     pub fn all() -> Vec<JobFile> {
         let mut files: Vec<_> = DIRECTORIES
@@ -39,7 +42,7 @@ impl JobFile {
             .flat_map(|directory| std::fs::read_dir(repository().join(directory)).unwrap())
             .map(|entry| entry.unwrap().path())
             .filter(|path| path.to_string_lossy().ends_with(SUFFIX))
-            .map(|path| JobFile::read(&path))
+            .flat_map(|path| JobFile::read(&path))
             .collect();
         files.sort_by(|one, other| one.name.cmp(&other.name));
         assert!(
@@ -49,29 +52,65 @@ impl JobFile {
         files
     }
 
-    fn read(path: &Path) -> JobFile {
+    fn read(path: &Path) -> Vec<JobFile> {
         let file = path.file_name().unwrap().to_string_lossy();
         let text = std::fs::read_to_string(path).unwrap();
         let job = jobspec::parse(&file, &text)
             .unwrap_or_else(|mistakes| panic!("{}: {mistakes:?}", path.display()));
-        let driver = job.groups[0].tasks[0].driver.value.clone();
-        JobFile {
-            name: file.strip_suffix(SUFFIX).unwrap().to_owned(),
-            job,
-            kind: Kind::from_name(&driver).unwrap(),
-        }
+        let name = file.strip_suffix(SUFFIX).unwrap();
+        let groups = job.groups.iter().enumerate();
+        let places: Vec<_> = groups
+            .flat_map(|(at, group)| (0..group.tasks.len()).map(move |place| (at, place)))
+            .collect();
+        let several = places.len() > 1;
+        let one = |place: (usize, usize)| {
+            let task = &job.groups[place.0].tasks[place.1];
+            let suffix = several.then(|| format!(".{}", task.name));
+            JobFile {
+                name: format!("{name}{}", suffix.unwrap_or_default()),
+                kind: Kind::from_name(&task.driver.value).unwrap(),
+                job: job.clone(),
+                place,
+            }
+        };
+        places.into_iter().map(one).collect()
     }
 
-    /// The first group.
+    /// The task's group.
     #[must_use]
     pub fn group(&self) -> &Group {
-        &self.job.groups[0]
+        &self.job.groups[self.place.0]
     }
 
-    /// The first task.
+    /// The task.
     #[must_use]
     pub fn task(&self) -> &Task {
-        &self.job.groups[0].tasks[0]
+        &self.group().tasks[self.place.1]
+    }
+
+    /// The same, to be altered.
+    pub fn task_mut(&mut self) -> &mut Task {
+        &mut self.job.groups[self.place.0].tasks[self.place.1]
+    }
+
+    /// The ports of its group as one node may have given them.
+    #[must_use]
+    pub fn ports(&self) -> Vec<Mapping> {
+        let ports = self
+            .group()
+            .network
+            .iter()
+            .flat_map(|network| &network.ports);
+        let given = |(port, next): (&Port, u16)| Mapping {
+            label: port.label.value.clone(),
+            value: port
+                .static_port
+                .as_ref()
+                .map_or(next, |number| number.value),
+            to: 0,
+            host_ip: Ipv4Addr::LOCALHOST.into(),
+        };
+        ports.zip(20_000..).map(given).collect()
     }
 
     /// Who the client says the task runs as.
@@ -101,7 +140,7 @@ pub struct Site {
 impl Site {
     /// The allocation as the client has it.
     #[must_use]
-    pub fn allocation(&self) -> Allocation {
+    pub fn allocation(&self, file: &JobFile) -> Allocation {
         Allocation {
             id: self.alloc_id.clone(),
             index: 0,
@@ -113,7 +152,7 @@ impl Site {
             datacenter: None,
             region: None,
             compute: Site::COMPUTE,
-            ports: vec![],
+            ports: file.ports(),
             run_dir: self.run_dir.join("run"),
         }
     }
@@ -203,7 +242,7 @@ pub fn node() -> client::Node {
 pub fn by_command_line(file: &JobFile, site: &Site) -> (Driver, TaskConfig) {
     let operator = client::operator_config(file.kind, &node());
     let driver = site.driver(file.kind, &operator, Lifetime::Foreground);
-    let task = site.allocation().task_config(
+    let task = site.allocation(file).task_config(
         client::Member {
             job: &file.job,
             group: file.group(),

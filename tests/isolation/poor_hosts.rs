@@ -15,7 +15,7 @@ const LANDLOCK: [&str; 3] = ["444", "445", "446"];
 /// No node can take the job.
 const MISSING_DRIVERS: i32 = 2;
 /// Nomad's words for it, as its documentation of `exec` has them.
-const CONSTRAINT: &str = "* Constraint \"missing drivers\" filtered 1 nodes";
+const CONSTRAINT: &str = "* Constraint \"missing drivers\": 1 nodes excluded by filter";
 /// Calls that are older than the oldest kernel, so that there is no other way.
 const MOUNT_CALLS: [(&str, &str); 6] = [
     ("428", "open_tree"),

@@ -25,6 +25,7 @@ use crate::runner::task::TaskRunner;
 use crate::settings::{Restarting, Settings};
 use crate::site::{AllocSite, TaskSite};
 use crate::state::{self, AllocState, Encamp, TaskFacts, TaskRecord};
+use crate::volumes;
 
 /// What Nomad sends when a job names no signal.
 const KILL_SIGNAL: &str = "SIGINT";
@@ -107,6 +108,13 @@ impl AllocSite<'_> {
                 uid: task.owner.uid,
                 ports: &self.allocation.ports,
             });
+            for mount in volumes::unwritable(&task.allotment.volumes, task.owner) {
+                voice.say(TaskEvent::Unwritable {
+                    volume: &mount.request_name,
+                    path: &mount.host_path,
+                    uid: task.owner.uid,
+                });
+            }
             let kill_timeout = task.plan.task.kill_timeout;
             let cap = settings.node.max_kill_timeout;
             if kill_timeout > cap {

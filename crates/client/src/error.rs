@@ -67,7 +67,7 @@ pub enum Error {
         driver: String,
     },
     /// One of our drivers, on a host that cannot run it: Nomad would find no node for the job.
-    #[error("* Constraint \"missing drivers\" filtered 1 nodes")]
+    #[error("* Constraint \"missing drivers\": 1 nodes excluded by filter")]
     MissingDriver {
         /// The task that asks for it.
         subject: Subject,

@@ -55,6 +55,15 @@ pub enum TaskEvent<'a> {
         /// The group's.
         ports: &'a [crate::Mapping],
     },
+    /// It has a volume that it may not write to, although nobody says it is read-only.
+    Unwritable {
+        /// The volume.
+        volume: &'a str,
+        /// Where it is on the host.
+        path: &'a Path,
+        /// Who the task runs as.
+        uid: u32,
+    },
     /// A hook says what it does.
     Hook {
         /// Nomad's name for such an event: `Downloading Artifacts`, `Template`.

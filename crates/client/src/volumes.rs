@@ -1,11 +1,13 @@
 //! The volumes of a task: from `volume_mount` and the group's `volume` to the directories that the node has for them.
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 use driver::task_config::Mount;
 use jobspec::{Diagnostic, Group, Task, Volume, VolumeMount};
 
 use crate::config::{Code, diagnostic};
+use crate::dirs::Owner;
 use crate::error::{Error, Subject};
 use crate::node::{HostVolume, Node};
 
@@ -96,9 +98,37 @@ fn missing(volume: &Volume, task: &Task, reason: String) -> Error {
             task: task.name.clone(),
             span: volume.source.span.clone(),
         },
-        constraint: "* Constraint \"missing compatible host volumes\" filtered 1 nodes".to_owned(),
+        constraint: "* Constraint \"missing compatible host volumes\": 1 nodes excluded by filter"
+            .to_owned(),
         reason: format!("volume {:?}: {reason}", volume.name.value),
     }
+}
+
+/// Of a task's writable volumes those that its user may not write to, as far as their modes tell (nomad#15540).
+pub(crate) fn unwritable(mounts: &[Mount], owner: Owner) -> impl Iterator<Item = &Mount> {
+    mounts
+        .iter()
+        .filter(move |mount| !mount.readonly && !may_write(&mount.host_path, owner))
+}
+
+fn may_write(path: &Path, owner: Owner) -> bool {
+    // Root may; what cannot be looked at is told by whoever mounts it; an ACL says more than the mode.
+    let Some(found) = std::fs::metadata(path).ok().filter(|_| owner.uid != 0) else {
+        return true;
+    };
+    let mask = if found.uid() == owner.uid {
+        0o200
+    } else if found.gid() == owner.gid {
+        0o020
+    } else {
+        0o002
+    };
+    found.mode() & mask != 0 || has_acl(path)
+}
+
+fn has_acl(path: &Path) -> bool {
+    let mut none: [u8; 0] = [];
+    rustix::fs::getxattr(path, "system.posix_acl_access", &mut none).is_ok_and(|size| size > 0)
 }
 
 fn check(task: &Task) -> Result<(), Error> {
@@ -147,6 +177,7 @@ mod tests {
 
     use super::*;
     use crate::samples;
+    use crate::testing::{Scratch, me};
 
     fn spanned(value: &str) -> Spanned<String> {
         Spanned {
@@ -266,6 +297,28 @@ mod tests {
             "volume \"data\": host_volume \"shared\" is at /no/such: No such file or directory (os error 2)"
         );
         assert!(told(&node(false, "/etc/passwd")).ends_with("it is no directory"));
+    }
+
+    #[test]
+    fn a_volume_that_the_task_cannot_write_to_is_found() {
+        let scratch = Scratch::new();
+        let mine = me();
+        let other = Owner {
+            uid: 80_017,
+            gid: 80_017,
+        };
+        let group = group([false; 2], "/srv");
+        let node = node(false, &scratch.path().display().to_string());
+        let mut found = mounts(&group, &node).unwrap();
+        assert_eq!(unwritable(&found, mine).count(), 0);
+        assert_eq!(unwritable(&found, other).count(), 1);
+        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+        std::fs::set_permissions(scratch.path(), open).unwrap();
+        assert_eq!(unwritable(&found, other).count(), 0);
+        let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+        std::fs::set_permissions(scratch.path(), closed).unwrap();
+        found[0].readonly = true;
+        assert_eq!(unwritable(&found, other).count(), 0);
     }
 
     #[test]

@@ -317,7 +317,9 @@ fn the_operators_lists_keep_drivers_and_users_out() {
     let barred = |option: &str, value: &str| {
         let options = client(&format!("options {{\n \"{option}\" = \"{value}\"\n }}"));
         let ended = world.run(&options, &job("exec", "true", "")).exited(2);
-        ended.says("task \"t\" (job.hcl:9): * Constraint \"missing drivers\" filtered 1 nodes");
+        ended.says(
+            "task \"t\" (job.hcl:9): * Constraint \"missing drivers\": 1 nodes excluded by filter",
+        );
         ended.says(option);
     };
     barred("driver.denylist", "exec");
@@ -364,7 +366,7 @@ fn volumes_are_those_of_the_node() {
         &grouped("exec", "true", &group, &mounts),
     );
     let missing = missing.exited(2);
-    missing.says("(job.hcl:10): * Constraint \"missing compatible host volumes\" filtered 1 nodes");
+    missing.says("(job.hcl:10): * Constraint \"missing compatible host volumes\": 1 nodes excluded by filter");
     missing.says("there is no host_volume \"data\" on this node: there are below");
     let gone = client("host_volume \"data\" {\n path = \"/no/such\"\n }");
     let gone = world.run(

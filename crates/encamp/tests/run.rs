@@ -69,6 +69,7 @@ impl World {
             ("data/alloc_mounts", ""),
             ("data/users", "resting"),
             ("data/cores", ".lock .sharing"),
+            ("data/ports", ".lock"),
             ("run", ".lock"),
         ] {
             let names = std::fs::read_dir(self.dir.join(dir))
@@ -704,7 +705,7 @@ fn without_root_it_says_so_and_makes_nothing() {
         .arg("--run-dir")
         .arg(world.dir.join("run"));
     Ended::of(command.output().unwrap()).exited(2).says(&[
-        "* Constraint \"missing drivers\" filtered 1 nodes",
+        "* Constraint \"missing drivers\": 1 nodes excluded by filter",
         "driver \"exec\": Driver must run as root",
         "sudo",
     ]);

@@ -151,7 +151,7 @@ pub(crate) const GROUP: Schema = Schema {
         one("update"),
         one("vault"),
     ],
-    later_arguments: &["max_run_duration", "shutdown_delay"],
+    later_arguments: &[],
     later_blocks: &["secret", "service"],
 };
 

@@ -106,6 +106,10 @@ impl<'a> Progress<'a> {
                 spell(*kill_timeout),
                 spell(*cap)
             ),
+            TaskEvent::Unwritable { volume, path, uid } => format!(
+                "{task}: volume {volume:?} cannot be written to by uid {uid}: chown {uid} {}, or say read_only = true",
+                path.display()
+            ),
             TaskEvent::Hook { message, .. } => format!("{now} {task}: {message}"),
             TaskEvent::HookFailed { hook, error } => format!("{now} {task}: {hook}: {error}"),
             TaskEvent::LeftOut {

@@ -116,7 +116,8 @@ fn decorated(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<(), Reporte
 }
 
 fn count(fields: &Fields<'_>, kind: JobType, report: &mut Report<'_>) -> Result<u32, Reported> {
-    let Some(count) = fields.integer("count", report)? else {
+    let given = fields.integer("count", report)?;
+    let Some(count) = given.or(decoration::least(fields, report)?) else {
         return Ok(1);
     };
     let problem = match u32::try_from(count.value) {

@@ -8,6 +8,7 @@ mod names;
 
 use hcl_edit::structure::{Attribute, Block, Structure};
 
+use crate::Spanned;
 use crate::codes::*;
 use crate::diagnostic::Diagnostic;
 use crate::eval::{evaluate, span};
@@ -332,6 +333,20 @@ fn scaling(block: &Block, report: &mut Report<'_>) -> Result<(), Reported> {
         .blocks()
         .iter()
         .try_for_each(|policy| anything(policy, report))
+}
+
+/// `min` of a group's `scaling`, which is its count when it says none.
+pub(crate) fn least(
+    fields: &Fields<'_>,
+    report: &mut Report<'_>,
+) -> Result<Option<Spanned<i64>>, Reported> {
+    let Some(block) = fields.block("scaling") else {
+        return Ok(None);
+    };
+    // What is wrong with the block is reported where it is read.
+    let mut quiet = crate::report::Report::new("", "");
+    let fields = Fields::of(&block.body, header(block), &known::SCALING, &mut quiet);
+    report.inside(title(block), |report| fields.integer("min", report))
 }
 
 /// Reads what nobody here knows the names of.

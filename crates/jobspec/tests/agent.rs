@@ -118,6 +118,7 @@ client {
         [("data", "/srv/data", false), ("certs", "/etc/ssl", true)]
     );
     assert_eq!(text(&client.reserved_cores), "0,2-3");
+    assert_eq!(text(&client.reserved_ports), "22,80");
     assert_eq!(client.dynamic_user_min.as_ref().unwrap().value, 90_000);
     assert_eq!(client.dynamic_user_max.as_ref().unwrap().value, 90_009);
     assert_eq!(
@@ -125,8 +126,7 @@ client {
         [
             "client.reserved.cpu",
             "client.reserved.memory",
-            "client.reserved.disk",
-            "client.reserved.reserved_ports"
+            "client.reserved.disk"
         ]
     );
 }

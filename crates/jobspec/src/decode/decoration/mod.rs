@@ -344,7 +344,7 @@ pub(crate) fn least(
         return Ok(None);
     };
     // What is wrong with the block is reported where it is read.
-    let mut quiet = crate::report::Report::new("", "");
+    let mut quiet = Report::new("", "");
     let fields = Fields::of(&block.body, header(block), &known::SCALING, &mut quiet);
     report.inside(title(block), |report| fields.integer("min", report))
 }

@@ -238,13 +238,17 @@ impl<'a> Desk<'a> {
             place,
             to: to.clone(),
         };
+        let back_up = to.clone();
         let spawned = Builder::new()
             .name("task".to_owned())
-            .spawn_scoped(scope, move || self.runner(reporter, inbox).run())
+            .spawn_scoped(scope, move || {
+                let _last_word = LastWord { place, to: &to };
+                self.runner(reporter, inbox).run()
+            })
             .attempt(|| "start a thread".to_owned());
         if spawned.is_err() {
             // Nobody else would say that this task does not live.
-            let _ = to.send(Message::Task(place, TaskState::Dead { failed: true }));
+            let _ = back_up.send(Message::Task(place, TaskState::Dead { failed: true }));
         }
         spawned
     }
@@ -295,6 +299,21 @@ impl<'a> Desk<'a> {
         Allotment {
             env: more.clone(),
             ..self.site.allotment.clone()
+        }
+    }
+}
+
+/// Says that a task does not live when its runner ends by a bug of ours, which nobody would hear of otherwise.
+struct LastWord<'a> {
+    place: usize,
+    to: &'a Sender<Message>,
+}
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let dead = TaskState::Dead { failed: true };
+            let _ = self.to.send(Message::Task(self.place, dead));
         }
     }
 }

@@ -156,14 +156,22 @@ fn start<'s, 'e>(
     let inbox = Inbox::new();
     let to = inbox.sender();
     let act = move || {
-        let outcome = alloc.run(around, inbox);
-        let _ = over.send(Message::Over);
-        outcome
+        let _over = Over(over);
+        alloc.run(around, inbox)
     };
     let spawned = Builder::new()
         .name("allocation".to_owned())
         .spawn_scoped(scope, act);
     (to, spawned.attempt(|| "start a thread".to_owned()))
+}
+
+/// Says that an allocation's thread ends, however it does.
+struct Over(Sender<Message>);
+
+impl Drop for Over {
+    fn drop(&mut self) {
+        let _ = self.0.send(Message::Over);
+    }
 }
 
 /// Passes signals on until all allocations have ended: the first is polite, each later one kills.

@@ -1,6 +1,7 @@
 //! What this host can do for a task and what it cannot, found by looking: nothing is changed.
 mod agent;
 mod cgroups;
+mod denials;
 mod directories;
 mod drivers;
 mod machine;
@@ -35,11 +36,12 @@ pub enum Level {
 
 /// Looks at everything, in the order in which a reader wants it.
 pub fn examine(settings: &Settings) -> Vec<Finding> {
-    let parts: [fn(&Settings) -> Vec<Finding>; 4] = [
+    let parts: [fn(&Settings) -> Vec<Finding>; 5] = [
         |_| machine::look(),
         |_| cgroups::look(),
         directories::look,
         drivers::look,
+        |_| Vec::from_iter(denials::look()),
     ];
     parts.iter().flat_map(|look| look(settings)).collect()
 }

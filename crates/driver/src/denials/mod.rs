@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use sandbox::audit::{Access, Object};
 
-pub use sandbox::audit::{Error, Left, sweep};
+pub use sandbox::audit::{Error, Left, Outlook, outlook, sweep};
 pub use watch::Watch;
 pub(crate) use watch::Watched;
 

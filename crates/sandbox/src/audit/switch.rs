@@ -36,15 +36,7 @@ impl Switch {
     /// # Errors
     /// Why there are none.
     pub fn hold(lock: &Path, left: Left) -> Result<Switch, Error> {
-        let abi = crate::landlock::abi().unwrap_or(0);
-        if abi < crate::landlock::LOGGED_SINCE {
-            return Err(Error::Abi { abi });
-        }
-        let found = status()?;
-        if found.panics() {
-            return Err(Error::Panics);
-        }
-        if found.is_on() && !ours_alone(found) {
+        if let Outlook::Daemon(_) = possible()? {
             return Ok(Switch { held: None });
         }
         let file = lock_shared(lock).map_err(Error::call("lock the switch of kernel audit"))?;
@@ -69,6 +61,46 @@ impl Switch {
             let _ = close(&path, &file);
         }
     }
+}
+
+/// What would be found by whoever wants to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outlook {
+    /// Records are made.
+    On,
+    /// Records are made, and this process is the audit daemon, or was the last one where audit is locked.
+    Daemon(u32),
+    /// Audit is off and can be switched on.
+    Off,
+}
+
+/// Looks whether denials can be read here; changes nothing.
+///
+/// # Errors
+/// Why they cannot.
+pub fn outlook() -> Result<Outlook, Error> {
+    let found = possible()?;
+    match found {
+        Outlook::Off if rule::look()? == Rules::Others => Err(Error::OffOnPurpose),
+        _ => Ok(found),
+    }
+}
+
+/// Whether there can be records, and who else has a say in it.
+fn possible() -> Result<Outlook, Error> {
+    let abi = crate::landlock::abi().unwrap_or(0);
+    if abi < crate::landlock::LOGGED_SINCE {
+        return Err(Error::Abi { abi });
+    }
+    let found = status()?;
+    if found.panics() {
+        return Err(Error::Panics);
+    }
+    Ok(match found.is_on() {
+        false => Outlook::Off,
+        true if ours_alone(found) => Outlook::On,
+        true => Outlook::Daemon(found.pid),
+    })
 }
 
 /// Whether nobody else has a say in it.

@@ -8,6 +8,7 @@ use driver::TaskConfig;
 use jobspec::{Diagnostic, Hook, Restart, RestartMode};
 
 use crate::allocation::{Allocation, Allotment, STDERR, STDOUT};
+use crate::ear::Ear;
 use crate::error::{Attempt, Error, HostError};
 use crate::event::{TaskEvent, Tell, Whose};
 use crate::message::Inbox;
@@ -37,6 +38,7 @@ pub(crate) struct Around<'a> {
     pub(crate) outlet: &'a Outlet,
     pub(crate) names: Naming,
     pub(crate) chronicle: &'a Chronicle<'a>,
+    pub(crate) ear: &'a Ear,
 }
 
 /// One task, as long as its allocation runs.
@@ -44,6 +46,7 @@ struct Desk<'a> {
     site: &'a TaskSite<'a>,
     allocation: &'a Allocation,
     settings: &'a Settings,
+    ear: &'a Ear,
     voice: Voice<'a>,
     pumps: Pumps,
     to: Sender<order::Message>,
@@ -164,6 +167,7 @@ impl AllocSite<'_> {
             site,
             allocation: &self.allocation,
             settings: around.settings,
+            ear: around.ear,
             voice: Voice {
                 chronicle: around.chronicle,
                 whose,
@@ -280,6 +284,8 @@ impl<'a> Desk<'a> {
             reporter,
             stopping: self.stopping.clone(),
             more_env: BTreeMap::new(),
+            ear: self.ear,
+            telling: self.settings.denials,
         }
     }
 

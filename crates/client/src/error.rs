@@ -131,6 +131,9 @@ pub enum Error {
     /// The host.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// Kernel audit, which a killed run had switched on.
+    #[error("cannot put kernel audit back")]
+    Audit(#[source] driver::denials::Error),
     /// The cgroup.
     #[error("cannot make the task's cgroup")]
     Cgroup(#[from] cgroup::Error),

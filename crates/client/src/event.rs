@@ -172,6 +172,10 @@ pub enum TaskEvent<'a> {
     StopFailed(&'a driver::Error),
     /// The task has ended.
     Exited(Exit<'a>),
+    /// What its sandbox denied it until its end.
+    Denied(&'a driver::denials::Denials),
+    /// Why nobody knows what its sandbox denied it.
+    DenialsUnknown(&'a driver::denials::Error),
     /// It has ended because it was to.
     Killed,
     /// It will be started again.

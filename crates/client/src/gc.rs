@@ -1,8 +1,9 @@
 //! Removes what runs have kept, and what killed ones have left. Nothing of a run that lives is touched: its alloc
 //! directory is marked, and so are those of runs below other run directories.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use driver::denials::{LOCK, sweep};
 use rustix::fs::fstat;
 use rustix::io::Errno;
 
@@ -56,6 +57,8 @@ pub fn gc(settings: &Settings, wanted: &Wanted) -> Result<Collected, Error> {
     let data = DataDir::ensure(&settings.data_dir)?;
     let base = run_dir::ensure(&settings.run_dir)?;
     collected.failures.extend(run_dir::sweep(&base));
+    let audit = sweep(Path::new(LOCK)).err();
+    collected.failures.extend(audit.map(Error::Audit));
     collected
         .failures
         .extend(run_dir::sweep_other_boots(&data).err());

@@ -9,6 +9,7 @@ use jobspec::Job;
 use crate::alloc_run::Around;
 use crate::allocation::{Allocation, Allotment};
 use crate::compute::compute;
+use crate::ear::Ear;
 use crate::error::{Attempt, Error, HostError, Unavailable};
 use crate::event::{Event, Tell};
 use crate::message::Inbox;
@@ -112,6 +113,8 @@ fn run_all(
     let outlet = Outlet::of(output, tasks);
     let names = Naming::of(site.allocs.len());
     let settings = &site.settings;
+    let tasks = site.allocs.iter().flat_map(|alloc| &alloc.tasks);
+    let ear = Ear::open(settings, tasks.map(|task| &task.driver));
     let chronicles: Vec<_> = site
         .allocs
         .iter()
@@ -131,6 +134,7 @@ fn run_all(
                     outlet: &outlet,
                     names,
                     chronicle,
+                    ear: &ear,
                 };
                 start(scope, alloc, around, inbox.sender())
             })

@@ -20,6 +20,10 @@ pub(crate) trait Running: Send + Sync + 'static {
     /// Runs a command beside it, and says how it failed.
     fn script(&self, command: &[String], limit: Duration) -> Result<(), String>;
     fn facts(&self) -> Facts;
+    /// What its sandbox denied it up to now; `None`: nobody reads.
+    fn denials(&self) -> Option<driver::denials::Denials> {
+        None
+    }
     /// The most memory that it had, in bytes.
     fn memory_peak(&self) -> Option<u64>;
 }
@@ -70,6 +74,10 @@ impl Running for driver::Task {
             result if result.exit_code == 0 => Ok(()),
             result => Err(format!("{} exited {}", command.join(" "), result.exit_code)),
         }
+    }
+
+    fn denials(&self) -> Option<driver::denials::Denials> {
+        driver::Task::denials(self)
     }
 
     fn memory_peak(&self) -> Option<u64> {

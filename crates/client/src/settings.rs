@@ -1,6 +1,8 @@
 //! What the user of a run decides about it.
 use std::path::PathBuf;
 
+use driver::denials::Left;
+
 use crate::allocation::{ALLOC, CORES, PORTS, USERS};
 use crate::node::Node;
 
@@ -17,8 +19,21 @@ pub struct Settings {
     pub restart: Restarting,
     /// Whether the job's constraints must be met.
     pub constraints: Constraints,
+    /// Whether kernel audit may be switched on to learn what tasks are denied.
+    pub audit: Left,
+    /// After which ends that is told.
+    pub denials: Telling,
     /// What the operator of this machine decided.
     pub node: Node,
+}
+
+/// After which ends it is told what a task was denied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Telling {
+    /// Bad ones that nobody asked for.
+    BadEnds,
+    /// All.
+    Always,
 }
 
 /// Which alloc directories stay after a run.
@@ -71,6 +86,8 @@ impl Default for Settings {
             keep: Keep::Failed,
             restart: Restarting::AsTheJobSays,
             constraints: Constraints::Met,
+            audit: Left::On,
+            denials: Telling::BadEnds,
             node: Node::default(),
         }
     }

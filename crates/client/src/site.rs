@@ -1,9 +1,10 @@
 //! What a run makes on this host: for each allocation its directories, users, cores and cgroups. All of it is written
 //! down before it is made, all claims are taken before anything starts, and all of it is given back.
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cgroup::{Cgroup, Host, Partition};
+use driver::denials::{LOCK, sweep};
 use driver::{Driver, FsIsolation, TaskConfig};
 use jobspec::{Diagnostic, Group, Job};
 
@@ -89,6 +90,7 @@ impl<'p> Site<'p> {
         left.extend(site.cores().sweep().err());
         let swept = site.ports().and_then(|ports| ports.sweep());
         left.extend(swept.err().map(Error::from));
+        left.extend(sweep(Path::new(LOCK)).err().map(Error::Audit));
         left.iter().for_each(|error| tell(Event::Left(error)));
         Ok(site)
     }

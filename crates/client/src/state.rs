@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use driver::denials::{Advice, Denial, Denials};
 use serde::{Deserialize, Serialize};
 
 use crate::dirs::Dir;
@@ -26,6 +27,8 @@ use crate::{ids, run_dir};
 pub(crate) const FILE: &str = "alloc.json";
 /// Events of a task that are kept, as in Nomad.
 const KEPT: usize = 10;
+/// Denials that are named in an event.
+const TOLD: usize = 5;
 
 /// An allocation, in Nomad's words.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -216,6 +219,7 @@ fn words<'a>(event: &TaskEvent<'a>) -> Option<Words<'a>> {
         }
         TaskEvent::Stopping { grace, reason, .. } => Some(stopping(&spell(*grace), *reason)),
         TaskEvent::Exited(exit) => Some(exited(exit)),
+        TaskEvent::Denied(denials) => denied(denials),
         TaskEvent::Killed => plain("Killed", "Task successfully killed"),
         TaskEvent::Restarting { after, because, .. } => {
             let delay = ("start_delay", after.as_nanos().to_string());
@@ -232,6 +236,21 @@ fn words<'a>(event: &TaskEvent<'a>) -> Option<Words<'a>> {
         }
         _ => None,
     }
+}
+
+/// As a driver's own event, which is what a Nomad client shows of it. What is harmless is not worth the place.
+fn denied(denials: &Denials) -> Option<Words<'static>> {
+    let harmful = |denial: &&Denial| denial.advice != Advice::Harmless;
+    let told = |denial: &Denial| format!("{} {}", denial.access, denial.object.escape_debug());
+    let told: Vec<String> = denials
+        .list
+        .iter()
+        .filter(harmful)
+        .take(TOLD)
+        .map(told)
+        .collect();
+    let message = format!("The sandbox denied: {}", told.join(", "));
+    (!told.is_empty()).then(|| ("Driver", message, vec![]))
 }
 
 fn signaling(signal: &str, reason: &str) -> Words<'static> {

@@ -167,6 +167,9 @@ pub(crate) struct Run {
     /// Keep the alloc directory also when the task succeeds
     #[arg(long)]
     pub(crate) keep: bool,
+    /// Leave kernel audit as it is: what the sandbox denies is named only where audit is on already
+    #[arg(long)]
+    pub(crate) no_audit: bool,
     /// Never start the task again, whatever its restart policy says
     #[arg(long)]
     pub(crate) no_restart: bool,

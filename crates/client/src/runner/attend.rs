@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use driver::{ExitResult, TaskConfig};
 
+use crate::ear::{Heard, Stopped};
 use crate::error::Attempt;
 use crate::event::{Exit, Memory, TaskEvent};
 use crate::exit;
@@ -75,7 +76,20 @@ impl<S: Starts> TaskRunner<'_, S> {
                 peak_bytes: result.oom_killed.then(|| running.memory_peak()).flatten(),
             },
         }));
+        let stopped = ending.map_or(Stopped::ByItself, |_| Stopped::BySomebody);
+        self.say_denied(&result, stopped, &**running);
         Ok((result, ending.map(|ending| ending.why)))
+    }
+
+    fn say_denied(&self, result: &ExitResult, stopped: Stopped, running: &S::Task) {
+        let heard = self
+            .ear
+            .hear(result, stopped, self.telling, || running.denials());
+        match heard {
+            Some(Heard::Denied(denials)) => self.reporter.say(TaskEvent::Denied(&denials)),
+            Some(Heard::Unknown(why)) => self.reporter.say(TaskEvent::DenialsUnknown(why)),
+            None => {}
+        }
     }
 
     fn hear(

@@ -11,6 +11,7 @@ use driver::{ExitResult, StartError, TaskConfig};
 use jobspec::{Diagnostic, JobType, Restart, Task};
 
 use crate::dirs::Dir;
+use crate::ear::Ear;
 use crate::event::{Event, Whose};
 use crate::message::Inbox;
 use crate::output::sink::Sink;
@@ -24,6 +25,7 @@ use crate::runner::order::{self, Configures, Stop, TaskEnd};
 use crate::runner::task::TaskRunner;
 use crate::running::{Facts, Running, Starts};
 use crate::samples;
+use crate::settings::Telling;
 use crate::state::AllocState;
 use crate::testing::Scratch;
 
@@ -298,6 +300,7 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
         })
         .collect();
     let kind = director.kind;
+    let ear = &Ear::default();
     let (end, tasks) = std::thread::scope(|scope| {
         let to = inbox.sender();
         let threads: Vec<_> = parts
@@ -331,6 +334,8 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
                         reporter,
                         stopping,
                         more_env: BTreeMap::new(),
+                        ear,
+                        telling: Telling::BadEnds,
                     };
                     runner.run()
                 })

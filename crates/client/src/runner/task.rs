@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use driver::ExitResult;
 
+use crate::ear::Ear;
 use crate::event::{Because, TaskEvent};
 use crate::message::Inbox;
 use crate::output::Pumps;
@@ -24,6 +25,7 @@ use crate::runner::hook::{Asks, Hook, HookError, Next, Prestart, Recovery, Stopp
 use crate::runner::lifecycle::TaskState;
 use crate::runner::order::{Configures, Fault, Message, Order, Stop, TaskEnd};
 use crate::running::{Running, Starts};
+use crate::settings::Telling;
 use crate::{exit, ids};
 
 /// Everything the loop works with.
@@ -39,6 +41,9 @@ pub(crate) struct TaskRunner<'a, S: Starts> {
     pub(crate) reporter: Reporter<'a>,
     pub(crate) stopping: Stopping,
     pub(crate) more_env: BTreeMap<String, String>,
+    /// Who listens to what is denied.
+    pub(crate) ear: &'a Ear,
+    pub(crate) telling: Telling,
 }
 
 /// What became of one start.

@@ -66,6 +66,11 @@ pub enum Advice {
 }
 
 impl Denials {
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The entries of an option that together allow what can be allowed, none of them below another.
     pub fn entries(&self) -> Vec<(&'static str, &str)> {
         advice::outermost(&self.list)

@@ -6,7 +6,7 @@ use crate::cli::AdHoc;
 use crate::commands::JobFile;
 
 /// Where mistakes in it are.
-const NAME: &str = "<command line>";
+pub(crate) const NAME: &str = "<command line>";
 
 /// What a reference begins with; any other `${` is the command's own.
 const REFERENCES: [&str; 5] = ["NOMAD_", "env.", "attr.", "node.", "meta."];
@@ -190,7 +190,7 @@ fn quote(text: &str) -> String {
 }
 
 /// A value of `config`, which is a template once more on the client: what the file says is a text that says it.
-fn quote_twice(text: &str) -> String {
+pub(crate) fn quote_twice(text: &str) -> String {
     quoted(text, |marks| format!("$${{\\\"{marks}\\\"}}{{"))
 }
 

@@ -1,5 +1,6 @@
 //! One file for each command.
 mod adhoc;
+mod denied;
 mod doctor;
 mod download;
 mod gc;

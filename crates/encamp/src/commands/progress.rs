@@ -8,12 +8,14 @@ use jobspec::{Group, Job, Task};
 
 use crate::cli::Talk;
 use crate::commands::download::{Bar, size};
+use crate::commands::{JobFile, denied};
 use crate::{report, terminal};
 
 /// Turns events into lines on standard error.
 #[derive(Debug)]
 pub(crate) struct Progress<'a> {
     job: &'a Job,
+    file: &'a JobFile,
     names: Naming,
     lone: bool,
     talk: Talk,
@@ -30,7 +32,7 @@ enum Weight {
 }
 
 impl<'a> Progress<'a> {
-    pub(crate) fn new(job: &'a Job, talk: Talk) -> Progress<'a> {
+    pub(crate) fn new(job: &'a Job, file: &'a JobFile, talk: Talk) -> Progress<'a> {
         let allocations: usize = job.groups.iter().map(|group| group.count as usize).sum();
         let tasks: usize = job
             .groups
@@ -39,6 +41,7 @@ impl<'a> Progress<'a> {
             .sum();
         Progress {
             job,
+            file,
             names: Naming::of(allocations),
             lone: tasks == 1,
             talk,
@@ -136,6 +139,11 @@ impl<'a> Progress<'a> {
             TaskEvent::Refused(what) => format!("{task}: goes on without: {what}"),
             TaskEvent::Lacking(what) => format!("{task}: this host lacks: {what}"),
             TaskEvent::Landlock(enforcement) => format!("{task}: {}", landlock(enforcement)),
+            TaskEvent::Denied(denials) => {
+                let (_, of) = self.find(whose)?;
+                denied::told(denials, &task, of, self.file)
+            }
+            TaskEvent::DenialsUnknown(why) => format!("{of}{}", denied::unknown(why)),
             TaskEvent::Exited(exit) => format!("{now} {task}: {}", exited(exit)),
             TaskEvent::Restarting { .. } | TaskEvent::NotRestarting { .. } => {
                 format!("{of}{}", follows(event)?)

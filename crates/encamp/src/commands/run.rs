@@ -1,7 +1,8 @@
 //! `encamp run`: a job in the foreground.
 use std::os::fd::AsFd;
 
-use client::{Constraints, Keep, Output, Prefix, Restarting, Settings};
+use client::{Constraints, Keep, Output, Prefix, Restarting, Settings, Telling};
+use driver::denials::Left;
 use jobspec::Inputs;
 
 use crate::cli::{Global, Run};
@@ -38,7 +39,7 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         let style = Style::suitable(global.no_color);
         terminal::say(&report::warnings(&warnings, &file, style));
     }
-    let progress = Progress::new(&job, global.talk());
+    let progress = Progress::new(&job, &file, global.talk());
     let ended = client::run(&job, &settings, output, &|event| progress.tell(&event));
     ended.map_err(|source| Failure::Client {
         file,
@@ -62,8 +63,16 @@ fn settings(run: &Run, global: &Global) -> Result<Settings, Failure> {
     } else {
         Constraints::Met
     };
+    let audit = if run.no_audit { Left::Alone } else { Left::On };
+    let denials = if global.verbose {
+        Telling::Always
+    } else {
+        Telling::BadEnds
+    };
     Ok(Settings {
         keep,
+        audit,
+        denials,
         restart,
         constraints,
         ..global.settings()?

@@ -76,6 +76,15 @@ impl Ear {
 
 const NOT_EXECUTABLE: i32 = 126;
 
+impl Drop for Ear {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            // The drivers have it too, and are kept until the run has cleared up.
+            watch.end();
+        }
+    }
+}
+
 /// Who ended a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stopped {

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
-use sandbox::audit::{Error, Left, Listener, Status, Switch, knock, status};
+use sandbox::audit::{Error, Left, Listener, Switch, knock, status};
 
 use super::seen::Seen;
 use super::{Denials, Means, advice};
@@ -45,7 +45,7 @@ impl Watch {
         // Before it is on: the kernel would record the reader.
         let listener = Listener::open()?;
         let switch = Switch::hold(lock, left)?;
-        let Status { lost, .. } = status()?;
+        let lost_before = switch.lost;
         let shared = Arc::new(Shared {
             seen: Mutex::new(Seen::new(Instant::now())),
             knocked: Condvar::new(),
@@ -70,7 +70,7 @@ impl Watch {
             shared,
             stop,
             reader: Some(reader),
-            lost_before: lost,
+            lost_before,
         })
     }
 
@@ -104,10 +104,18 @@ impl Watch {
     }
 }
 
+impl Watch {
+    /// Ends the reading. Putting audit back takes the kernel some milliseconds: whoever has other things to do does them meanwhile, and
+    /// drops this later.
+    pub fn end(&self) {
+        // Only a counter that has been written to 2^64 times would not take another.
+        let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
-        // A write to a counter of zero does not fail.
-        let _ = rustix::io::write(&self.stop, &1u64.to_ne_bytes());
+        self.end();
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();
         }

@@ -28,6 +28,8 @@ pub enum Left {
 pub struct Switch {
     /// `None`: it was on anyway.
     held: Option<(PathBuf, File)>,
+    /// Records that the kernel had lost before.
+    pub lost: u32,
 }
 
 impl Switch {
@@ -36,21 +38,22 @@ impl Switch {
     /// # Errors
     /// Why there are none.
     pub fn hold(lock: &Path, left: Left) -> Result<Switch, Error> {
-        if let Outlook::Daemon(_) = possible()? {
-            return Ok(Switch { held: None });
-        }
+        require_abi()?;
         let file = lock_shared(lock).map_err(Error::call("lock the switch of kernel audit"))?;
         // From here on nobody puts anything back, and a failure puts back what was done.
         let mut switch = Switch {
             held: Some((lock.to_owned(), file)),
+            lost: 0,
         };
-        match (status()?.is_on(), rule::look()?) {
-            (true, Rules::None | Rules::Others) => switch.let_go(),
-            (false, Rules::Others) => return Err(Error::OffOnPurpose),
-            (false, Rules::None) if left == Left::Alone => return Err(Error::Off),
+        let found = status()?;
+        switch.lost = found.lost;
+        match (possible(found)?, rule::look()?) {
+            (Outlook::Daemon(_), _) | (Outlook::On, Rules::None | Rules::Others) => switch.let_go(),
+            (Outlook::Off, Rules::Others) => return Err(Error::OffOnPurpose),
+            (Outlook::Off, Rules::None) if left == Left::Alone => return Err(Error::Off),
             // First the rule: nobody is born between the two who pays for it.
-            (_, Rules::None) => rule::add().and_then(|()| status::enable(1))?,
-            (_, Rules::Ours) => status::enable(1)?,
+            (Outlook::Off, Rules::None) => rule::add().and_then(|()| status::enable(1))?,
+            (Outlook::Off | Outlook::On, Rules::Ours) => status::enable(1)?,
         }
         Ok(switch)
     }
@@ -79,20 +82,23 @@ pub enum Outlook {
 /// # Errors
 /// Why they cannot.
 pub fn outlook() -> Result<Outlook, Error> {
-    let found = possible()?;
+    require_abi()?;
+    let found = possible(status()?)?;
     match found {
         Outlook::Off if rule::look()? == Rules::Others => Err(Error::OffOnPurpose),
         _ => Ok(found),
     }
 }
 
-/// Whether there can be records, and who else has a say in it.
-fn possible() -> Result<Outlook, Error> {
-    let abi = crate::landlock::abi().unwrap_or(0);
-    if abi < crate::landlock::LOGGED_SINCE {
-        return Err(Error::Abi { abi });
+fn require_abi() -> Result<(), Error> {
+    match crate::landlock::abi().unwrap_or(0) {
+        crate::landlock::LOGGED_SINCE.. => Ok(()),
+        abi => Err(Error::Abi { abi }),
     }
-    let found = status()?;
+}
+
+/// Whether there can be records, and who else has a say in it.
+fn possible(found: Status) -> Result<Outlook, Error> {
     if found.panics() {
         return Err(Error::Panics);
     }

@@ -105,7 +105,7 @@ pub enum Error {
     #[error("cannot configure the driver")]
     Configure(#[from] driver::ConfigError),
     /// Something that is done before the start failed.
-    #[error("{hook}: {source}")]
+    #[error("its {hook} failed")]
     Hook {
         /// The task.
         subject: Subject,

@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 
 pub use error::Failure;
 #[doc(hidden)]
-pub use fetcher::try_all;
+pub use fetcher::try_unpacking;
 pub(crate) use hook::{Artifacts, mistakes};
 pub use order::{ARCHIVES, Archive, Holds, Limits, Packed};
 pub use roles::role;

@@ -65,7 +65,9 @@ fn line(task: &str, source: &str, (bytes, total): (u64, Option<u64>), took: Dura
         seconds => format!(", {}/s", size((bytes as f64 / seconds) as u64)),
     };
     let end = format!("  {far}{rate}");
-    let begin = format!("==> {task}: {source}");
+    // The name says most, and there is room for little more.
+    let name = source.trim_end_matches('/').rsplit('/').next();
+    let begin = format!("==> {task}: {}", name.unwrap_or_default());
     let room = COLUMNS.saturating_sub(end.chars().count());
     let begin: String = begin.chars().take(room).collect();
     begin + &end
@@ -122,10 +124,10 @@ mod tests {
         );
         assert_eq!(
             text,
-            "==> t: https://h/x  [#####---------------] 1.0 MiB of 4.0 MiB, 512.0 KiB/s"
+            "==> t: x  [#####---------------] 1.0 MiB of 4.0 MiB, 512.0 KiB/s"
         );
         let text = line("t", "https://h/x", (7, None), Duration::ZERO);
-        assert_eq!(text, "==> t: https://h/x  7 B");
+        assert_eq!(text, "==> t: x  7 B");
     }
 
     #[test]

@@ -125,6 +125,7 @@ impl Client {
 
     fn failed(&self, error: &ureq::Error) -> Problem {
         let text = chain(error);
+        let text = text.strip_prefix("io: ").unwrap_or(&text).to_owned();
         match error {
             ureq::Error::Timeout(_) if self.is_late() => Problem::Late,
             _ if text.contains("certificate") => Problem::Certificate(text),

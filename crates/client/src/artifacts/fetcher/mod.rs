@@ -23,7 +23,7 @@ use super::order::{Limits, Line, ORDER, OUT, Order, REPORT, STAGING, Sum, Wanted
 use super::url::Url;
 
 pub(super) use proxy::VARIABLES;
-pub use unpack::try_all;
+pub use unpack::try_unpacking;
 
 /// What all of it may use of memory: the largest windows of the formats, and room to work.
 const MEMORY: u64 = 1 << 30;

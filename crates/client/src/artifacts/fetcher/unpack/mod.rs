@@ -82,25 +82,17 @@ fn opened(file: File, packed: Packed) -> Result<Box<dyn Read>, Problem> {
     compressed::reader(BufReader::with_capacity(64 << 10, file), packed)
 }
 
-/// Unpacks bytes of anybody's into a directory, which must not exist: what the fuzzer is given.
+/// Unpacks bytes of anybody's into a directory that does not exist: what the fuzzer is given.
 #[doc(hidden)]
-pub fn try_all(bytes: &[u8], out: &Path, limits: Limits) {
+pub fn try_unpacking(bytes: &[u8], archive: Archive, out: &Path, limits: Limits) {
     let download = out.with_extension("download");
+    let result = Outcome::Directory {
+        name: "file".to_owned(),
+        part: None,
+    };
     if fs::write(&download, bytes).is_ok() {
-        for (index, (_, archive)) in crate::artifacts::order::ARCHIVES.iter().enumerate() {
-            let result = Outcome::Directory {
-                name: "file".to_owned(),
-                part: None,
-            };
-            // Whether it is refused is not the question here, but what is left.
-            let _ = unpack(
-                &download,
-                *archive,
-                &result,
-                &out.join(index.to_string()),
-                limits,
-            );
-        }
+        // Whether it is refused is not the question there, but what is left.
+        let _ = unpack(&download, archive, &result, out, limits);
         let _ = fs::remove_file(&download);
     }
 }

@@ -76,6 +76,7 @@ pub(crate) fn restart() -> Restart {
         interval: Duration::from_secs(1800),
         delay: Duration::from_secs(15),
         mode: RestartMode::Fail,
+        render_templates: false,
     }
 }
 

@@ -127,6 +127,21 @@ fn a_change_restarts_a_task_whatever_its_policy_says() {
 }
 
 #[test]
+fn a_restart_renders_again_where_the_policy_says_so() {
+    let Some(world) = world() else { return };
+    for (renders, code) in [("true", 7), ("false", 8)] {
+        let script = "cd $NOMAD_TASK_DIR; [ -e ran ] && grep -q one x && exit 7; \
+                      [ -e ran ] && exit 8; touch ran; echo mine >new; mv -f new x; exit 1";
+        let restart = format!(
+            "restart {{\n attempts = 1\n delay = \"0s\"\n interval = \"10m\"\n mode = \"fail\"\n render_templates = {renders}\n }}\n"
+        );
+        let with = task("t", "exec2", script, &template("local/x", "one\n", ""));
+        let with = with.replace("restart {\n        attempts = 0\n        mode = \"fail\"\n      }\n", &restart);
+        world.run_job(&job("", &[with]), &["--rm"]).exited(code);
+    }
+}
+
+#[test]
 fn a_change_runs_a_script_in_the_task() {
     let Some(world) = world() else { return };
     for driver in DRIVERS {

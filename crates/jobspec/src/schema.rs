@@ -200,9 +200,9 @@ pub(crate) const RESOURCES: Schema = Schema {
 };
 
 pub(crate) const RESTART: Schema = Schema {
-    arguments: &["attempts", "delay", "interval", "mode"],
+    arguments: &["attempts", "delay", "interval", "mode", "render_templates"],
     blocks: &[],
-    later_arguments: &["render_templates"],
+    later_arguments: &[],
     later_blocks: &[],
 };
 

@@ -131,6 +131,12 @@ impl Blocks {
         Ok(())
     }
 
+    /// Renders everything as if nothing had been rendered yet.
+    pub(crate) fn render_anew(&mut self) -> Result<(), Failure> {
+        self.blocks.iter_mut().for_each(|block| block.sum = None);
+        self.render()
+    }
+
     /// The variables that templates add to the task's environment.
     pub(crate) fn env(&self) -> impl Iterator<Item = (&String, &String)> {
         self.blocks.iter().flat_map(|block| &block.env)

@@ -76,9 +76,16 @@ impl Hook for Templates<'_> {
     }
 
     fn prestart(&mut self, start: &mut Prestart<'_>) -> Result<Next, HookError> {
-        if self.watched.is_none() {
-            let watched = self.render(start)?;
-            self.begin_to_watch(watched, start.asks.clone())?;
+        let renders_again = self.ground.member.task.restart.render_templates;
+        match &self.watched {
+            None => {
+                let watched = self.render(start)?;
+                self.begin_to_watch(watched, start.asks.clone())?;
+            }
+            Some((watched, _)) if renders_again => {
+                watched.blocks().render_anew().map_err(give_up)?;
+            }
+            Some(_) => {}
         }
         let Some((watched, _)) = &self.watched else {
             return Ok(Next::Done);
@@ -88,7 +95,7 @@ impl Hook for Templates<'_> {
             start.more_env.insert(name.clone(), value.clone());
         }
         // What was rendered again since then is in the environment of the next start only.
-        Ok(if blocks.has_env() {
+        Ok(if blocks.has_env() || renders_again {
             Next::Again
         } else {
             Next::Done

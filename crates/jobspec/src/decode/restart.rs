@@ -22,6 +22,7 @@ pub(crate) struct Policy {
     interval: Option<Spanned<Duration>>,
     delay: Option<Spanned<Duration>>,
     mode: Option<Spanned<RestartMode>>,
+    render_templates: Option<Spanned<bool>>,
 }
 
 impl Policy {
@@ -50,11 +51,13 @@ impl Policy {
         let interval = fields.duration("interval", report);
         let delay = fields.duration("delay", report);
         let mode = mode(fields, report);
+        let render_templates = fields.flag("render_templates", report);
         Ok(Self {
             attempts: attempts?,
             interval: interval?,
             delay: delay?,
             mode: mode?,
+            render_templates: render_templates?,
         })
     }
 
@@ -64,6 +67,10 @@ impl Policy {
             interval: self.interval.clone().or_else(|| above.interval.clone()),
             delay: self.delay.clone().or_else(|| above.delay.clone()),
             mode: self.mode.clone().or_else(|| above.mode.clone()),
+            render_templates: self
+                .render_templates
+                .clone()
+                .or_else(|| above.render_templates.clone()),
         }
     }
 
@@ -78,6 +85,7 @@ impl Policy {
             interval: value(&self.interval, Duration::from_secs_f64(hours * 3600.0)),
             delay: value(&self.delay, Duration::from_secs(15)),
             mode: value(&self.mode, RestartMode::Fail),
+            render_templates: value(&self.render_templates, false),
         }
     }
 

@@ -287,6 +287,8 @@ pub struct Restart {
     pub interval: Duration,
     pub delay: Duration,
     pub mode: RestartMode,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub render_templates: bool,
 }
 
 /// What happens when the attempts are used up.

@@ -136,7 +136,10 @@ fn a_restart_renders_again_where_the_policy_says_so() {
             "restart {{\n attempts = 1\n delay = \"0s\"\n interval = \"10m\"\n mode = \"fail\"\n render_templates = {renders}\n }}\n"
         );
         let with = task("t", "exec2", script, &template("local/x", "one\n", ""));
-        let with = with.replace("restart {\n        attempts = 0\n        mode = \"fail\"\n      }\n", &restart);
+        let with = with.replace(
+            "restart {\n        attempts = 0\n        mode = \"fail\"\n      }\n",
+            &restart,
+        );
         world.run_job(&job("", &[with]), &["--rm"]).exited(code);
     }
 }
@@ -216,7 +219,7 @@ fn what_only_rendering_finds_is_found_before_the_task_starts() {
                 "is outside of sandbox",
             ),
             (
-                "{{ range loop 1000000 }}{{ range loop 1000 }}xxxxxxxxxxxxxxxxxxxx{{ end }}{{ end }}\n",
+                "{{ range loop 1000000 }}{{ indent 100000 \"x\" }}{{ end }}\n",
                 "template local/x:1: the result is larger than 16 MiB",
             ),
         ] {

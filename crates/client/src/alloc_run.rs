@@ -11,6 +11,7 @@ use crate::allocation::{Allocation, Allotment, STDERR, STDOUT};
 use crate::ear::Ear;
 use crate::error::{Attempt, Error, HostError};
 use crate::event::{TaskEvent, Tell, Whose};
+use crate::feed::Feed;
 use crate::message::Inbox;
 use crate::naming::Naming;
 use crate::outcome::Outcome;
@@ -23,6 +24,7 @@ use crate::runner::hook::{self, Ground, Next, Stopping};
 use crate::runner::lifecycle::{Role, Stage, TaskState};
 use crate::runner::order::{self, Configures, Fault, Stop, TaskEnd};
 use crate::runner::task::TaskRunner;
+use crate::runs::Control;
 use crate::settings::{Restarting, Settings};
 use crate::site::{AllocSite, TaskSite};
 use crate::state::{self, AllocState, Encamp, TaskFacts, TaskRecord};
@@ -36,6 +38,7 @@ const KILL_SIGNAL: &str = "SIGINT";
 pub(crate) struct Around<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) outlet: &'a Outlet,
+    pub(crate) feed: Option<&'a Feed>,
     pub(crate) names: Naming,
     pub(crate) chronicle: &'a Chronicle<'a>,
     pub(crate) ear: &'a Ear,
@@ -47,6 +50,7 @@ struct Desk<'a> {
     allocation: &'a Allocation,
     settings: &'a Settings,
     ear: &'a Ear,
+    feed: Option<&'a Feed>,
     voice: Voice<'a>,
     pumps: Pumps,
     to: Sender<order::Message>,
@@ -63,12 +67,12 @@ impl AllocSite<'_> {
         }
     }
 
-    pub(crate) fn chronicle<'s>(&'s self, tell: Tell<'s>) -> Chronicle<'s> {
-        Chronicle::new(tell, Some(self.run_dir.dir()), self.record())
+    pub(crate) fn chronicle<'s>(&'s self, tell: Tell<'s>, settings: &Settings) -> Chronicle<'s> {
+        Chronicle::new(tell, Some(self.run_dir.dir()), self.record(settings))
     }
 
     /// What is written down of it before anything has happened.
-    fn record(&self) -> AllocState {
+    fn record(&self, settings: &Settings) -> AllocState {
         let pending = TaskRecord {
             state: "pending".to_owned(),
             ..TaskRecord::default()
@@ -77,7 +81,7 @@ impl AllocSite<'_> {
         for task in &self.tasks {
             let name = &task.plan.task.name;
             task_states.insert(name.clone(), pending.clone());
-            tasks.insert(name.clone(), task.facts(&self.allocation));
+            tasks.insert(name.clone(), task.facts(&self.allocation, settings));
         }
         AllocState {
             id: self.allocation.id.clone(),
@@ -139,6 +143,11 @@ impl AllocSite<'_> {
             max_run_duration: self.group.max_run_duration,
         };
         let seats = desks.iter().map(Desk::seat).collect();
+        let to = inbox.sender();
+        let _control = Control::listen(self.run_dir.dir(), move |request| {
+            // A runner that has ended has nothing left to stop.
+            let _ = to.send(Message::Asked(request));
+        })?;
         let (end, tasks) = thread::scope(|scope| {
             let to = inbox.sender();
             let threads: Vec<_> = desks
@@ -168,6 +177,7 @@ impl AllocSite<'_> {
             allocation: &self.allocation,
             settings: around.settings,
             ear: around.ear,
+            feed: around.feed,
             voice: Voice {
                 chronicle: around.chronicle,
                 whose,
@@ -280,6 +290,7 @@ impl<'a> Desk<'a> {
             stop: self.stop(),
             tracker: Tracker::of(policy, plan.job.kind, plan.task, Instant::now()),
             pumps: &self.pumps,
+            feed: self.feed,
             inbox,
             reporter,
             stopping: self.stopping.clone(),
@@ -332,12 +343,19 @@ impl Configures for Desk<'_> {
     }
 
     fn config(&self, more: &BTreeMap<String, String>) -> Result<TaskConfig, Vec<Diagnostic>> {
-        self.site.config(self.allocation, &self.allotment(more))
+        let mut task = self.site.config(self.allocation, &self.allotment(more))?;
+        if let Some(feed) = self.feed {
+            task.stdin = feed.stdin();
+            if let Some(term) = feed.term() {
+                task.env.entry("TERM".to_owned()).or_insert(term);
+            }
+        }
+        Ok(task)
     }
 }
 
 impl TaskSite<'_> {
-    fn facts(&self, allocation: &Allocation) -> TaskFacts {
+    fn facts(&self, allocation: &Allocation, settings: &Settings) -> TaskFacts {
         let task = self.plan.task;
         let resources = &task.resources;
         let most =
@@ -347,6 +365,7 @@ impl TaskSite<'_> {
             Hook::Poststart => "poststart",
             Hook::Poststop => "poststop",
         });
+        let ports = allocation.ports.iter();
         TaskFacts {
             driver: self.plan.kind.name().to_owned(),
             hook: hook.to_owned(),
@@ -358,6 +377,15 @@ impl TaskSite<'_> {
             } else {
                 u64::try_from(most).unwrap_or(0)
             },
+            ports: ports
+                .map(|port| format!("{}={}", port.label, port.address()))
+                .collect(),
+            kill_signal: task
+                .kill_signal
+                .as_ref()
+                .map_or(KILL_SIGNAL, |signal| &signal.value)
+                .to_owned(),
+            kill_timeout: task.kill_timeout.min(settings.node.max_kill_timeout),
             pid: None,
         }
     }

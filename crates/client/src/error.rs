@@ -58,6 +58,12 @@ pub enum Error {
     /// Mistakes in the job file, each with its place.
     #[error("{} mistake(s) in the job file", .0.len())]
     Job(Vec<Diagnostic>),
+    /// Standard input for a job with more tasks than one, or none.
+    #[error("-i and -t are for a job with one task; this one has {tasks}")]
+    Input {
+        /// How many it has.
+        tasks: usize,
+    },
     /// A driver that is none of ours.
     #[error("driver {driver:?} is not available here")]
     UnknownDriver {
@@ -143,7 +149,9 @@ impl Error {
     /// The exit code of a command that failed so.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Job(_) | Error::UnknownDriver { .. } => crate::exit::INVALID,
+            Error::Job(_) | Error::Input { .. } | Error::UnknownDriver { .. } => {
+                crate::exit::INVALID
+            }
             Error::MissingDriver { .. } | Error::Placement { .. } | Error::Unmet(_) => {
                 crate::exit::PLACEMENT
             }

@@ -25,7 +25,7 @@ pub(crate) fn start_failure(error: &StartError) -> u8 {
 }
 
 /// The code for a task that has ended. A task whose end nobody saw is the host's failure, whatever number stands there.
-pub(crate) fn of_task(result: &ExitResult) -> u8 {
+pub fn of_task(result: &ExitResult) -> u8 {
     if result.error.is_some() {
         return HOST;
     }
@@ -36,7 +36,7 @@ pub(crate) fn of_task(result: &ExitResult) -> u8 {
 }
 
 /// 128 + n.
-pub(crate) fn of_signal(signal: i32) -> u8 {
+pub fn of_signal(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(HOST)
 }
 

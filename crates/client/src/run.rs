@@ -12,6 +12,7 @@ use crate::compute::compute;
 use crate::ear::Ear;
 use crate::error::{Attempt, Error, HostError, Unavailable};
 use crate::event::{Event, Tell};
+use crate::feed::{Feed, Input};
 use crate::message::Inbox;
 use crate::naming::Naming;
 use crate::outcome::Outcome;
@@ -38,6 +39,7 @@ enum Message {
 pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Result<u8, Error> {
     let plans = Plan::all(job)?;
     feasible::node(job, settings)?;
+    output.input.check(job)?;
     each(plans.iter(), |plan| check_first(plan, settings))?;
     let mut inbox = Inbox::new();
     let _listening = signals::listen(inbox.sender(), Message::Signal)?;
@@ -105,11 +107,16 @@ fn unavailable(driver: &str, description: String) -> Unavailable {
 /// Runs all allocations, each in a thread of its own, and passes signals on to them.
 fn run_all(
     site: &mut Site<'_>,
-    output: Output,
+    mut output: Output,
     inbox: &mut Inbox<Message>,
     tell: Tell<'_>,
 ) -> Result<u8, Error> {
     let tasks = site.allocs.iter().map(|alloc| alloc.tasks.len()).sum();
+    let input = std::mem::replace(&mut output.input, Input::Nothing);
+    let feed = site
+        .allocs
+        .first()
+        .and_then(|alloc| Feed::new(input, alloc.tasks.first()?.allotment.stdout.clone()));
     let outlet = Outlet::of(output, tasks);
     let names = Naming::of(site.allocs.len());
     let settings = &site.settings;
@@ -118,7 +125,7 @@ fn run_all(
     let chronicles: Vec<_> = site
         .allocs
         .iter()
-        .map(|alloc| alloc.chronicle(tell))
+        .map(|alloc| alloc.chronicle(tell, settings))
         .collect();
     for (alloc, chronicle) in site.allocs.iter().zip(&chronicles) {
         alloc.introduce(chronicle, settings);
@@ -132,6 +139,7 @@ fn run_all(
                 let around = Around {
                     settings,
                     outlet: &outlet,
+                    feed: feed.as_ref(),
                     names,
                     chronicle,
                     ear: &ear,

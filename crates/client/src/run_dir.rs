@@ -16,7 +16,7 @@ use crate::error::{Attempt, Error, HostError};
 use crate::journal::{Journal, remove_entry};
 use crate::{ids, mounts, tree};
 
-const LOCK: &str = "lock";
+pub(crate) const LOCK: &str = "lock";
 const JOURNAL: &str = "run.json";
 const ALL: &str = ".lock";
 

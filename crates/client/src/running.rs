@@ -1,4 +1,5 @@
 //! The few things that the loop asks of a driver, so that the loop can be tried without one.
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use driver::{Driver, ExitResult, StartError, TaskConfig};
@@ -22,6 +23,10 @@ pub(crate) trait Running: Send + Sync + 'static {
     fn facts(&self) -> Facts;
     /// What its sandbox denied it up to now; `None`: nobody reads.
     fn denials(&self) -> Option<driver::denials::Denials> {
+        None
+    }
+    /// The other end of its descriptor 0, once.
+    fn input(&self) -> Option<OwnedFd> {
         None
     }
     /// The most memory that it had, in bytes.
@@ -78,6 +83,10 @@ impl Running for driver::Task {
 
     fn denials(&self) -> Option<driver::denials::Denials> {
         driver::Task::denials(self)
+    }
+
+    fn input(&self) -> Option<OwnedFd> {
+        self.take_input()
     }
 
     fn memory_peak(&self) -> Option<u64> {

@@ -12,7 +12,7 @@
 //!   of its own in their place, so a reader opens them following no link and takes only plain files that root owns.
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use driver::denials::{Advice, Denial, Denials};
 use serde::{Deserialize, Serialize};
@@ -84,9 +84,33 @@ pub struct TaskFacts {
     pub cpu: u64,
     /// MiB; 0: no limit.
     pub memory: u64,
+    /// Its group's ports: `http=127.0.0.1:8181`.
+    pub ports: Vec<String>,
+    /// What it is asked to end with.
+    pub kill_signal: String,
+    /// How long it may take then.
+    #[serde(with = "nanoseconds")]
+    pub kill_timeout: Duration,
     /// The pid on the host while it runs, if the driver tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pid: Option<String>,
+}
+
+/// Durations as Nomad's API has them.
+mod nanoseconds {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(of: &Duration, to: S) -> Result<S::Ok, S::Error> {
+        u64::try_from(of.as_nanos())
+            .unwrap_or(u64::MAX)
+            .serialize(to)
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(from: D) -> Result<Duration, D::Error> {
+        u64::deserialize(from).map(Duration::from_nanos)
+    }
 }
 
 /// What became of a task, in Nomad's words.
@@ -353,8 +377,6 @@ impl AllocState {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use std::time::Duration;
-
     use driver::ExitResult;
 
     use super::*;

@@ -338,15 +338,24 @@ pub enum Error {
     /// `destroy` without force.
     #[error("cannot destroy running task")]
     StillRunning,
+    /// It has ended.
+    #[error("the task is not running")]
+    NotRunning,
     /// No command.
     #[error("error cmd must have at least one value")]
     NoCommand,
+    /// The command does not exist inside (127).
+    #[error("{0}")]
+    NotFound(String),
+    /// The command exists and cannot be executed (126).
+    #[error("{0}")]
+    NotExecutable(String),
     /// The time was over.
     #[error("the command did not end within {0:?} and was killed")]
     Timeout(Duration),
     /// The shim.
     #[error(transparent)]
-    Shim(#[from] shim::Error),
+    Shim(shim::Error),
     /// The cgroup.
     #[error(transparent)]
     Cgroup(#[from] cgroup::Error),
@@ -358,6 +367,16 @@ pub enum Error {
         /// Why it failed.
         source: std::io::Error,
     },
+}
+
+impl From<shim::Error> for Error {
+    fn from(error: shim::Error) -> Error {
+        match error {
+            shim::Error::NotFound(message) => Error::NotFound(message),
+            shim::Error::NotExecutable(message) => Error::NotExecutable(message),
+            other => Error::Shim(other),
+        }
+    }
 }
 
 /// Why a task was not recovered. Nothing was touched.

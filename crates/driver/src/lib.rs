@@ -52,5 +52,7 @@ mod warnings;
 pub use allowed::Allowed;
 pub use api::*;
 pub use sandbox::{Enforced, Enforcement, Feature};
+pub use shim::Streams;
+pub use task::Awaited;
 pub use task_config::TaskConfig;
 pub use warnings::{Asker, Warning};

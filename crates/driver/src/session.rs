@@ -1,4 +1,5 @@
 //! Commands that run beside a task, inside the same sandbox.
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ impl Task {
     /// # Errors
     /// No command, a task that does not run, a command that cannot be executed, the end of the time.
     pub fn exec(&self, command: &[String], limit: Option<Duration>) -> Result<ExecOutput, Error> {
-        let mut entered = self.enter(command, false)?;
+        let mut entered = self.enter(command, false, &self.handle.env)?;
         let streams = entered.streams.take();
         let mut output = Vec::new();
         let in_time = collect(&entered, streams, limit, &mut output)
@@ -42,7 +43,22 @@ impl Task {
     /// # Errors
     /// No command, a task that does not run, a command that cannot be executed.
     pub fn exec_streaming(&self, command: &[String], tty: bool) -> Result<Session, Error> {
-        let mut entered = self.enter(command, tty)?;
+        self.exec_with(command, tty, &BTreeMap::new())
+    }
+
+    /// The same with variables that the task does not have: those of the task win.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn exec_with(
+        &self,
+        command: &[String],
+        tty: bool,
+        more: &BTreeMap<String, String>,
+    ) -> Result<Session, Error> {
+        let env = more.iter().chain(&self.handle.env);
+        let env = env.map(|(name, value)| (name.clone(), value.clone()));
+        let mut entered = self.enter(command, tty, &env.collect())?;
         let streams = entered.streams.take();
         let terminal = match &streams {
             Some(Streams::Terminal(master)) => Some(
@@ -59,14 +75,19 @@ impl Task {
         })
     }
 
-    fn enter(&self, argv: &[String], tty: bool) -> Result<Entered, Error> {
+    fn enter(
+        &self,
+        argv: &[String],
+        tty: bool,
+        env: &BTreeMap<String, String>,
+    ) -> Result<Entered, Error> {
         if argv.first().is_none_or(String::is_empty) {
             return Err(Error::NoCommand);
         }
         match self.look()? {
             Look::Running(shim) => Ok(shim.enter(&Enter {
                 argv,
-                env: &self.handle.env,
+                env,
                 cwd: &self.handle.cwd,
                 tty,
             })?),

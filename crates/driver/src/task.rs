@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use cgroup::Cgroup;
 use sandbox::{Enforced, Feature};
-use shim::{Found, Shim};
+use shim::{Found, Shim, Waiting};
 
 use crate::api::{Compute, Error, ExitResult, State, Status, Task, TaskStats};
 use crate::denials::{Denials, Watched};
@@ -73,19 +73,17 @@ impl Task {
         }
     }
 
-    /// Waits for the end of a task that runs under somebody else, and touches nothing then: see [`Task::beside`]. `None`: its end was
-    /// cleared away before it could be read.
+    /// Asks for the end of a task that runs under somebody else, see [`Task::beside`]: whoever makes it come must have asked before.
     ///
     /// # Errors
-    /// When a shim that runs does not answer.
-    pub fn watch(&self) -> Result<Option<ExitResult>, Error> {
-        match shim::attach(&self.handle.state)? {
-            Found::Alive(shim, running) if Process::from(&running) == self.handle.process => {
-                Ok(shim.wait()?.map(|status| ExitResult::from(&status)))
-            }
-            Found::Ended(status) => Ok(Some(ExitResult::from(&status))),
-            Found::Alive(..) | Found::Lost => Ok(None),
-        }
+    /// When its shim does not answer: it has ended.
+    pub fn watch(&self) -> Result<Awaited, Error> {
+        let shim = match self.look()? {
+            Look::Running(shim) => shim,
+            Look::Exited(_) => return Err(Error::NotRunning),
+        };
+        let waiting = shim.begin_to_wait()?;
+        Ok(Awaited { shim, waiting })
     }
 
     /// Polite, then hard. `signal` empty means SIGINT; case and the prefix `SIG` do not matter, numbers are taken too. A task that has
@@ -272,6 +270,21 @@ impl Task {
 
     fn cgroup(&self) -> Cgroup {
         Cgroup::at(&self.handle.cgroup)
+    }
+}
+
+/// The end of a task that runs under somebody else.
+#[derive(Debug)]
+pub struct Awaited {
+    shim: Shim,
+    waiting: Waiting,
+}
+
+impl Awaited {
+    /// Waits for it and touches nothing. `None`: nobody could read how the task ended.
+    pub fn end(self) -> Option<ExitResult> {
+        let status = self.waiting.end(&self.shim).ok()??;
+        Some(ExitResult::from(&status))
     }
 }
 

@@ -12,7 +12,7 @@ use crate::variables::Variables;
 use crate::{configuration, terminal};
 
 pub(crate) use adhoc::AdHoc;
-pub(crate) use around::Gc;
+pub(crate) use around::{Exec, Gc, Logs, Ps, Signal, Stop};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -115,6 +115,12 @@ impl Global {
 pub(crate) enum Command {
     Run(Box<Run>),
     Validate(Validate),
+    #[command(visible_alias = "status")]
+    Ps(Ps),
+    Logs(Logs),
+    Exec(Exec),
+    Signal(Signal),
+    Stop(Stop),
     Gc(Gc),
     Doctor(Doctor),
     /// Show this machine as a Nomad node
@@ -125,6 +131,9 @@ pub(crate) enum Command {
     /// Nomad's spelling: job run, job validate
     #[command(subcommand, hide = true)]
     Job(Job),
+    /// Nomad's spelling: alloc exec, alloc logs, alloc signal, alloc status, alloc stop
+    #[command(subcommand, hide = true)]
+    Alloc(Alloc),
 }
 
 #[derive(Debug, Subcommand)]
@@ -147,6 +156,25 @@ pub(crate) struct NodeStatus {
 pub(crate) enum Job {
     Run(Box<Run>),
     Validate(Validate),
+    Status(Ps),
+    Stop(Stop),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Alloc {
+    Status(Ps),
+    Logs(Logs),
+    Exec(Exec),
+    Signal(Signal),
+    Stop(Stop),
+}
+
+/// A signal that a task can be sent.
+fn signal_or_number(text: &str) -> Result<String, String> {
+    match driver::signals::parse(text) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("there is no such signal".to_owned()),
+    }
 }
 
 /// Run a job in the foreground and exit as its task does
@@ -161,6 +189,12 @@ pub(crate) struct Run {
     pub(crate) command: Vec<String>,
     #[command(flatten)]
     pub(crate) adhoc: AdHoc,
+    /// Pass standard input on to the job's only task
+    #[arg(short, long)]
+    pub(crate) interactive: bool,
+    /// Give the job's only task a terminal
+    #[arg(short, long)]
+    pub(crate) tty: bool,
     /// Remove the alloc directory also when the task fails
     #[arg(long, conflicts_with = "keep")]
     pub(crate) rm: bool,

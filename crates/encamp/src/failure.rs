@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use client::exit;
+use client::runs::ListError;
 
 use crate::commands::JobFile;
 
@@ -56,6 +57,32 @@ pub(crate) enum Failure {
         /// Why.
         source: Box<client::Error>,
     },
+    /// It cannot be seen what runs.
+    #[error(transparent)]
+    List(#[from] client::runs::ListError),
+    /// A target names nothing, or too much.
+    #[error(transparent)]
+    Target(#[from] client::runs::TargetError),
+    /// A target names nothing that runs.
+    #[error("{target:?} names no running task: {states}")]
+    NotRunning {
+        /// As it was given.
+        target: String,
+        /// How what it names stands.
+        states: String,
+    },
+    /// A terminal was asked for, and there is none to type at.
+    #[error("standard input is no terminal: leave out -t, or -i")]
+    NoTerminal,
+    /// A task did not do what was asked.
+    #[error(transparent)]
+    Task(#[from] driver::Error),
+    /// A run was not asked to stop.
+    #[error(transparent)]
+    Stop(#[from] client::runs::StopError),
+    /// Logs cannot be read.
+    #[error(transparent)]
+    Logs(#[from] client::runs::LogError),
     /// What runs have kept cannot be looked through.
     #[error("{source}")]
     Gc {
@@ -77,7 +104,22 @@ impl Failure {
             | Failure::ReadConfig { .. }
             | Failure::Config { .. } => exit::INVALID,
             Failure::Client { source, .. } | Failure::Gc { source } => source.exit_code(),
-            Failure::Surroundings(_) => exit::HOST,
+            Failure::List(ListError::NotRoot { .. })
+            | Failure::Target(_)
+            | Failure::NotRunning { .. }
+            | Failure::NoTerminal => exit::INVALID,
+            Failure::Task(error) => of_entered(error),
+            Failure::List(_) | Failure::Stop(_) | Failure::Logs(_) | Failure::Surroundings(_) => {
+                exit::HOST
+            }
         }
+    }
+}
+
+fn of_entered(error: &driver::Error) -> u8 {
+    match error {
+        driver::Error::NotFound(_) => exit::NOT_FOUND,
+        driver::Error::NotExecutable(_) => exit::NOT_EXECUTABLE,
+        _ => exit::HOST,
     }
 }

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use client::Subject;
+use client::runs::ListError;
 use jobspec::Diagnostic;
 
 use crate::commands::JobFile;
@@ -52,6 +53,9 @@ pub(crate) fn failure(failure: &Failure, style: Style) -> String {
                 chain(source, &place, source.way_out().as_deref())
             }
         },
+        Failure::List(ListError::NotRoot { .. }) => {
+            chain(failure, "", Some("run it as root: sudo encamp ps"))
+        }
         other => chain(other, "", None),
     }
 }

@@ -4,7 +4,17 @@
 
 #[path = "commands/adhoc.rs"]
 mod adhoc;
+#[path = "commands/around.rs"]
+mod around;
 #[path = "commands/gc.rs"]
 mod gc;
+#[path = "commands/logs.rs"]
+mod logs;
+#[path = "commands/running.rs"]
+mod running;
+#[path = "commands/stop.rs"]
+mod stop;
+#[path = "commands/terminal.rs"]
+mod terminal;
 #[path = "commands/world.rs"]
 mod world;

@@ -102,11 +102,19 @@ impl Shim {
     /// # Errors
     /// A record that cannot be read.
     pub fn wait(&self) -> Result<Option<ExitStatus>, Error> {
-        match self.ask(&Request::Wait, &[]) {
-            Ok((_, Reply::Ended(record))) => Ok(Some(record.into())),
-            Ok(_) | Err(Error::Gone { .. }) => Ok(self.record()?.map(Into::into)),
+        match self.begin_to_wait() {
+            Ok(waiting) => waiting.end(self),
+            Err(Error::Gone { .. }) => Ok(self.record()?.map(Into::into)),
             Err(error) => Err(error),
         }
+    }
+
+    /// Asks for the end without waiting for it yet: whoever makes it come must have asked before.
+    ///
+    /// # Errors
+    /// The shim is gone.
+    pub fn begin_to_wait(&self) -> Result<Waiting, Error> {
+        Ok(Waiting(self.send(&Request::Wait, &[])?))
     }
 
     /// Sends one signal to the process, as the kernel delivers it.
@@ -208,6 +216,23 @@ impl Shim {
             Reply::NotEntered(failure) => Err(not_entered(name, failure)),
             // The process ended meanwhile.
             _ => Err(self.gone(io::ErrorKind::UnexpectedEof.into())),
+        }
+    }
+}
+
+/// A question for the end that was asked.
+#[derive(Debug)]
+pub struct Waiting(OwnedFd);
+
+impl Waiting {
+    /// Waits for the answer. `Ok(None)`: the shim died without a record.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn end(self, shim: &Shim) -> Result<Option<ExitStatus>, Error> {
+        match protocol::receive::<Reply>(self.0.as_fd()) {
+            Ok(Some((Reply::Ended(record), _))) => Ok(Some(record.into())),
+            _ => Ok(shim.record()?.map(Into::into)),
         }
     }
 }

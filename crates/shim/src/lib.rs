@@ -30,7 +30,7 @@ mod spawn;
 mod words;
 
 #[cfg(not(feature = "image"))]
-pub use connection::{Entered, Shim, attach, forget};
+pub use connection::{Entered, Shim, Waiting, attach, forget};
 #[cfg(not(feature = "image"))]
 pub use error::{Error, SpawnError};
 #[cfg(not(feature = "image"))]

@@ -25,6 +25,7 @@ use rustix::io::{Errno, ioctl_fionread, read, write};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use crate::error::{Attempt, HostError};
+use crate::feed::Input;
 use crate::message::Inbox;
 use crate::output::logs::Rotation;
 use crate::output::sink::Sink;
@@ -39,6 +40,8 @@ pub struct Output {
     pub stderr: OwnedFd,
     /// Whether lines begin with their task's name.
     pub prefix: Prefix,
+    /// What the only task reads.
+    pub input: Input,
 }
 
 /// Whether lines begin with their task's name.
@@ -65,6 +68,7 @@ impl Outlet {
             stdout,
             stderr,
             prefix,
+            input: _,
         } = output;
         if tasks == 1 && prefix == Prefix::WhenSeveral {
             Outlet::Plain([stdout, stderr])

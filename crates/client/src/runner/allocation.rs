@@ -11,14 +11,17 @@ use crate::runner::chronicle::Voice;
 use crate::runner::hook::Stopping;
 use crate::runner::lifecycle::{Coordinator, Reason, Role, Stage, TaskState, reason_to_end};
 use crate::runner::order::{self, Order};
+use crate::runs::StopRequest;
 
 /// What an allocation's runner hears of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
     /// A signal was sent to us.
     Stop(i32),
     /// Another one.
     KillNow(i32),
+    /// Another process asks for something.
+    Asked(StopRequest),
     /// What the task at this place does from now on.
     Task(usize, TaskState),
 }
@@ -41,7 +44,7 @@ impl Seat<'_> {
         !self.role.state.is_dead()
     }
 
-    fn kill(&self, message: order::Message) {
+    pub(super) fn kill(&self, message: order::Message) {
         self.stopping.ask();
         let _ = self.to.send(message);
     }
@@ -62,8 +65,8 @@ pub(crate) struct AllocRunner<'a> {
     pub(crate) inbox: Inbox<Message>,
     pub(crate) times: Times,
     coordinator: Coordinator,
-    killing: Option<Killing>,
-    end: AllocEnd,
+    pub(super) killing: Option<Killing>,
+    pub(super) end: AllocEnd,
 }
 
 /// What became of an allocation; what became of its tasks they say themselves.
@@ -79,13 +82,13 @@ pub(crate) struct AllocEnd {
 
 /// An end that is being made.
 #[derive(Debug, Clone, Copy)]
-struct Killing {
-    order: Order,
-    step: Step,
+pub(super) struct Killing {
+    pub(super) order: Order,
+    pub(super) step: Step,
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Step {
+pub(super) enum Step {
     Delay(Instant),
     Leader,
     Mains,
@@ -137,10 +140,11 @@ impl<'a> AllocRunner<'a> {
                 self.end.stopped = true;
                 self.begin_to_kill(Order {
                     signal: Some(signal),
-                    reason: None,
+                    ..Order::default()
                 });
             }
             Message::KillNow(signal) => self.kill_now(signal),
+            Message::Asked(request) => self.asked(&request),
             Message::Task(place, state) => {
                 self.seats[place].role.state = state;
                 if state == (TaskState::Dead { failed: true }) {
@@ -195,11 +199,11 @@ impl<'a> AllocRunner<'a> {
         }
     }
 
-    fn begin_to_kill(&mut self, order: Order) {
+    pub(super) fn begin_to_kill(&mut self, order: Order) {
         if self.killing.is_some() {
             return;
         }
-        let delay = self.times.shutdown_delay;
+        let delay = order.haste.delay(self.times.shutdown_delay);
         let mut live = self
             .seats
             .iter()
@@ -257,7 +261,7 @@ impl<'a> AllocRunner<'a> {
         self.end.stopped = true;
         let order = Order {
             signal: Some(signal),
-            reason: None,
+            ..Order::default()
         };
         let step = Step::Done;
         self.killing = Some(Killing { order, step });
@@ -270,8 +274,8 @@ impl<'a> AllocRunner<'a> {
     fn end_of_time(&mut self) {
         self.end.time_is_over = true;
         let order = Order {
-            signal: None,
             reason: Some(TIME_IS_OVER),
+            ..Order::default()
         };
         let mut live = self.seats.iter().filter(|seat| seat.is_live());
         if let (Some(first), Some(most)) = (live.next(), self.times.max_run_duration) {

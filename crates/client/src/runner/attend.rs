@@ -9,6 +9,7 @@ use crate::ear::{Heard, Stopped};
 use crate::error::Attempt;
 use crate::event::{Exit, Memory, TaskEvent};
 use crate::exit;
+use crate::runner::asked::Haste;
 use crate::runner::hook::{Ask, OnFailure};
 use crate::runner::order::{Fault, Message, Order};
 use crate::runner::task::TaskRunner;
@@ -33,6 +34,15 @@ pub(super) enum Why {
     Failed,
 }
 
+impl Why {
+    fn haste(self) -> Haste {
+        match self {
+            Why::Killed(order) => order.haste,
+            Why::Restart | Why::Failed => Haste::default(),
+        }
+    }
+}
+
 impl<S: Starts> TaskRunner<'_, S> {
     /// Waits for the end and does meanwhile what is asked for. Comes back with why it ended, if somebody wanted it.
     pub(super) fn attend(
@@ -44,6 +54,9 @@ impl<S: Starts> TaskRunner<'_, S> {
         self.in_thread("wait", running, |running| {
             Some(Message::Ended(running.wait()))
         })?;
+        if let (Some(feed), Some(near)) = (self.feed, running.input()) {
+            feed.begin(near).map_err(Fault::Host)?;
+        }
         let mut ending = None;
         let result = loop {
             let due = ending.and_then(|ending: Ending| ending.due);
@@ -60,6 +73,8 @@ impl<S: Starts> TaskRunner<'_, S> {
             }
         };
         let ended = Instant::now();
+        // What is left in its terminal goes where the pumps find it.
+        self.feed.iter().for_each(|feed| feed.end());
         let result = result.map_err(Fault::Lost)?;
         let patience = ending.map_or(Duration::MAX, |_| READER);
         self.pumps.drain(&mut self.inbox, patience);
@@ -99,7 +114,10 @@ impl<S: Starts> TaskRunner<'_, S> {
         ending: &mut Option<Ending>,
     ) -> Result<(), Fault> {
         match message {
-            Message::Kill(order) => self.end(Why::Killed(order), self.stop.delay, running, ending),
+            Message::Kill(order) => {
+                let delay = order.haste.delay(self.stop.delay);
+                self.end(Why::Killed(order), delay, running, ending)
+            }
             Message::KillNow(order) => {
                 let asked = ending.map_or_else(Instant::now, |ending| ending.asked);
                 let why = Why::Killed(order);
@@ -171,7 +189,7 @@ impl<S: Starts> TaskRunner<'_, S> {
         }
     }
 
-    /// Begins the end, after a delay; an end that has begun only changes its reason.
+    /// Begins the end, after a delay; an end that has begun changes its reason and can be hastened.
     fn end(
         &mut self,
         why: Why,
@@ -181,7 +199,16 @@ impl<S: Starts> TaskRunner<'_, S> {
     ) -> Result<(), Fault> {
         if let Some(begun) = ending {
             begun.why = why;
-            return Ok(());
+            let haste = why.haste();
+            return match begun.due {
+                Some(_) if haste.no_delay => {
+                    begun.due = Some(Instant::now());
+                    Ok(())
+                }
+                // The shim takes whatever patience is the shortest.
+                None if haste.grace.is_some() => self.ask_to_end(running, *ending),
+                _ => Ok(()),
+            };
         }
         let asked = Instant::now();
         let due = (!delay.is_zero()).then(|| asked + delay);
@@ -197,17 +224,20 @@ impl<S: Starts> TaskRunner<'_, S> {
 
     fn ask_to_end(&mut self, running: &Arc<S::Task>, ending: Option<Ending>) -> Result<(), Fault> {
         let stop = self.stop.clone();
-        let reason = match ending.map(|ending| ending.why) {
+        let why = ending.map(|ending| ending.why);
+        let reason = match why {
             Some(Why::Killed(order)) => order.reason,
             _ => None,
         };
+        let haste = why.map(Why::haste).unwrap_or_default();
+        let grace = haste.grace.unwrap_or(stop.grace);
         self.reporter.say(TaskEvent::Stopping {
             signal: &stop.signal,
-            grace: stop.grace,
+            grace,
             reason,
         });
         self.in_thread("stop", running, move |running| {
-            let stopped = running.stop(&stop.signal, stop.grace);
+            let stopped = running.stop(&stop.signal, grace);
             stopped.err().map(Message::StopFailed)
         })
     }

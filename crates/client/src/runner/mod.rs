@@ -8,6 +8,7 @@
 //! [`lifecycle`] holds the decisions, [`allocation`] carries them out, [`task`] starts and restarts one task,
 //! with its [`hook`]s, [`attend`] watches and ends it, and [`chronicle`] tells and writes down what happens.
 pub(crate) mod allocation;
+mod asked;
 mod attend;
 pub(crate) mod chronicle;
 #[allow(

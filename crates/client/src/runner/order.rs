@@ -6,6 +6,7 @@ use driver::{ExitResult, StartError, TaskConfig};
 use jobspec::Diagnostic;
 
 use crate::error::HostError;
+use crate::runner::asked::Haste;
 use crate::runner::hook::{Ask, OnFailure};
 
 /// What a task's runner hears of.
@@ -43,6 +44,8 @@ pub(crate) struct Order {
     pub(crate) signal: Option<i32>,
     /// Nomad's words, where it has some of its own for it.
     pub(crate) reason: Option<&'static str>,
+    /// How much sooner than the job says.
+    pub(crate) haste: Haste,
 }
 
 /// How the task is asked to end.

@@ -330,6 +330,7 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
                         stop: part.stop,
                         tracker: Tracker::of(policy, kind, &part.task, Instant::now()),
                         pumps,
+                        feed: None,
                         inbox,
                         reporter,
                         stopping,

@@ -16,6 +16,7 @@ use driver::ExitResult;
 
 use crate::ear::Ear;
 use crate::event::{Because, TaskEvent};
+use crate::feed::Feed;
 use crate::message::Inbox;
 use crate::output::Pumps;
 use crate::restart::{Ended, Tracker, Verdict};
@@ -37,6 +38,7 @@ pub(crate) struct TaskRunner<'a, S: Starts> {
     pub(crate) stop: Stop,
     pub(crate) tracker: Tracker,
     pub(crate) pumps: &'a Pumps,
+    pub(crate) feed: Option<&'a Feed>,
     pub(crate) inbox: Inbox<Message>,
     pub(crate) reporter: Reporter<'a>,
     pub(crate) stopping: Stopping,

@@ -4,8 +4,7 @@ mod relay;
 mod wake;
 
 pub use raw::{Raw, is_raw};
-pub(crate) use relay::write_all;
-pub use relay::{Ended, Escape, Relay};
+pub use relay::{Ended, Escape, Relay, write_all};
 pub use wake::Wake;
 
 use std::os::fd::AsFd;

@@ -121,7 +121,9 @@ impl Relay<'_> {
             if ready.end {
                 return self.drain();
             }
-            if let Some(signal) = self.hear().filter(|_| ready.wake) {
+            if ready.wake
+                && let Some(signal) = self.hear()
+            {
                 return Ok(Ended::Signal(signal));
             }
             if ready.to {
@@ -262,7 +264,10 @@ struct Ready {
 }
 
 /// Writes all, also to a descriptor that the caller has made non-blocking.
-pub(crate) fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+/// write(2).
+pub fn write_all(to: BorrowedFd<'_>, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match write(to, bytes) {
             Ok(count) => bytes = &bytes[count..],

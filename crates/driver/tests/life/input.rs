@@ -121,7 +121,7 @@ fn whoever_looks_from_beside_ends_nothing() {
         let task = world.start().unwrap();
         let seen = Task::beside(&task.handle()).unwrap();
         assert_eq!(seen.inspect().unwrap().state, State::Running);
-        assert_eq!(seen.watch().unwrap().unwrap().exit_code, 5);
+        assert_eq!(seen.watch().unwrap().end().unwrap().exit_code, 5);
         drop(seen);
         // The record is there until whoever started the task clears up.
         task.wait().unwrap();

@@ -26,10 +26,16 @@ impl Bar {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Draws it anew, if a person looks on.
-    pub(crate) fn draw(&self, task: &str, source: &str, bytes: u64, total: Option<u64>) {
+    /// What draws it anew, if a person looks on.
+    pub(crate) fn draw(
+        &self,
+        task: &str,
+        source: &str,
+        bytes: u64,
+        total: Option<u64>,
+    ) -> Option<String> {
         if !terminal::is_interactive() {
-            return;
+            return None;
         }
         let mut drawn = self.drawn();
         if drawn.as_ref().is_none_or(|drawn| drawn.source != source) {
@@ -42,7 +48,7 @@ impl Bar {
             .as_ref()
             .map_or(Duration::ZERO, |drawn| drawn.began.elapsed());
         let text = line(task, source, (bytes, total), took);
-        terminal::say(&format!("{CLEAR}{text}"));
+        Some(format!("{CLEAR}{text}"))
     }
 
     /// Makes room for a line of another kind.

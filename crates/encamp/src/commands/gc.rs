@@ -2,6 +2,7 @@
 use client::gc::{Collected, Wanted};
 
 use crate::cli::{Gc, Global};
+use crate::commands::download::size;
 use crate::failure::Failure;
 use crate::{report, terminal};
 
@@ -47,38 +48,5 @@ fn told(collected: &Collected) -> String {
         0 => text + "nothing to remove\n",
         1 => text,
         count => text + &format!("{count} allocations, {}\n", size(all)),
-    }
-}
-
-/// `340 KiB`, `12.3 MiB`.
-pub(crate) fn size(bytes: u64) -> String {
-    let units = ["KiB", "MiB", "GiB"];
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < units.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{} KiB", value.ceil()),
-        _ => format!("{value:.1} {}", units[unit]),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_told_in_the_unit_that_fits() {
-        for (bytes, told) in [
-            (0, "0 KiB"),
-            (1, "1 KiB"),
-            (4096, "4 KiB"),
-            (1 << 20, "1.0 MiB"),
-            (1 << 40, "1024.0 GiB"),
-        ] {
-            assert_eq!(size(bytes), told);
-        }
     }
 }

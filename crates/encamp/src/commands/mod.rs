@@ -3,10 +3,16 @@ mod adhoc;
 mod denied;
 mod doctor;
 mod download;
+mod exec;
 mod gc;
+mod logs;
 mod node;
 mod progress;
+mod ps;
 mod run;
+mod seen;
+mod signal;
+mod stop;
 pub(crate) mod validate;
 
 use std::ffi::OsString;
@@ -17,7 +23,7 @@ use clap::{CommandFactory, Parser};
 use client::exit;
 use jobspec::Inputs;
 
-use crate::cli::{Cli, Command, Global, Job, Node};
+use crate::cli::{Alloc, Cli, Command, Global, Job, Node};
 use crate::failure::Failure;
 use crate::report::{self, Style};
 use crate::variables::{self, Variables};
@@ -85,11 +91,17 @@ fn perform(cli: &Cli) -> u8 {
     let done = match &cli.command {
         Command::Run(run) => run::run(run, global),
         Command::Validate(validate) => validate::run(validate, global),
+        Command::Ps(ps) => ps::run(ps, global),
+        Command::Logs(logs) => logs::run(logs, global),
+        Command::Exec(exec) => exec::run(exec, global),
+        Command::Signal(signal) => signal::run(signal, global),
+        Command::Stop(stop) => stop::run(stop, global),
         Command::Gc(gc) => gc::run(gc, global),
         Command::Doctor(doctor) => doctor::run(doctor, global),
         Command::Node(Node::Status(status)) => node::run(status, global),
         Command::Version => version(),
         Command::Job(job) => of_job(job, global),
+        Command::Alloc(alloc) => of_alloc(alloc, global),
     };
     done.unwrap_or_else(|failure| {
         terminal::say(&report::failure(
@@ -104,6 +116,18 @@ fn of_job(job: &Job, global: &Global) -> Result<u8, Failure> {
     match job {
         Job::Run(run) => run::run(run, global),
         Job::Validate(validate) => validate::run(validate, global),
+        Job::Status(ps) => ps::run(ps, global),
+        Job::Stop(stop) => stop::run(stop, global),
+    }
+}
+
+fn of_alloc(alloc: &Alloc, global: &Global) -> Result<u8, Failure> {
+    match alloc {
+        Alloc::Status(ps) => ps::run(ps, global),
+        Alloc::Logs(logs) => logs::run(logs, global),
+        Alloc::Exec(exec) => exec::run(exec, global),
+        Alloc::Signal(signal) => signal::run(signal, global),
+        Alloc::Stop(stop) => stop::run(stop, global),
     }
 }
 

@@ -21,6 +21,7 @@ pub(crate) struct Progress<'a> {
     talk: Talk,
     introduced: AtomicBool,
     bar: Bar,
+    writer: terminal::Writer,
 }
 
 /// How much an event matters.
@@ -47,6 +48,7 @@ impl<'a> Progress<'a> {
             talk,
             introduced: AtomicBool::new(false),
             bar: Bar::default(),
+            writer: terminal::Writer::default(),
         }
     }
 
@@ -67,14 +69,15 @@ impl<'a> Progress<'a> {
                 },
             ) = event
             {
-                return self
+                let drawn = self
                     .bar
                     .draw(&self.names.name(*whose), source, *bytes, *total);
+                return drawn.into_iter().for_each(|text| self.writer.say(text));
             }
             let lines = self.lines(event);
             let text: String = lines.iter().map(|line| format!("==> {line}\n")).collect();
             if !text.is_empty() {
-                terminal::say(&format!("{}{text}", self.bar.clear()));
+                self.writer.say(format!("{}{text}", self.bar.clear()));
             }
         }
     }
@@ -369,7 +372,7 @@ fn exited(exit: &Exit<'_>) -> String {
 }
 
 /// Tenths of a second are enough for people, and milliseconds below that.
-fn rounded(duration: Duration) -> String {
+pub(crate) fn rounded(duration: Duration) -> String {
     if duration < Duration::from_millis(100) {
         return format!("{}ms", duration.as_millis());
     }

@@ -1,7 +1,8 @@
 //! `encamp run`: a job in the foreground.
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-use client::{Constraints, Keep, Output, Prefix, Restarting, Settings, Telling};
+use client::{Constraints, Input, Keep, Output, Prefix, Restarting, Settings, Telling};
 use driver::denials::Left;
 use jobspec::Inputs;
 
@@ -32,6 +33,7 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         } else {
             Prefix::WhenSeveral
         },
+        input: input(run)?,
     };
     let settings = settings(run, global)?;
     let warnings = Strictness::of(run.strict).judge(client::warnings(&job, &settings), &file)?;
@@ -44,6 +46,22 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
     ended.map_err(|source| Failure::Client {
         file,
         source: Box::new(source),
+    })
+}
+
+fn input(run: &Run) -> Result<Input, Failure> {
+    let stdin = std::io::stdin();
+    if run.tty && run.interactive && !stdin.is_terminal() {
+        return Err(Failure::NoTerminal);
+    }
+    let typed = match run.interactive {
+        true => Some(stdin.as_fd().try_clone_to_owned()?),
+        false => None,
+    };
+    Ok(match (run.tty, typed) {
+        (true, typed) => Input::Terminal(typed),
+        (false, Some(typed)) => Input::Pipe(typed),
+        (false, None) => Input::Nothing,
     })
 }
 

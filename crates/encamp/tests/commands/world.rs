@@ -68,6 +68,8 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         if !std::thread::panicking() {
+            // A run that the test has killed has left mounts and cgroups.
+            let _ = self.encamp(&["gc"]).output();
             let _ = std::fs::remove_dir_all(&self.dir);
         }
     }

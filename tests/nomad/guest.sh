@@ -123,5 +123,5 @@ qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 4096 -nodefaults 
     -append "console=ttyS0 loglevel=3 panic=-1 rdinit=/init mitigations=off" </dev/null &
 machine=$!
 trap 'kill $machine 2>/dev/null' EXIT
-tail -f --pid=$machine "$store/results" | tr -d '\r'
+tail -f --pid=$machine "$store/results" | sed -u 's,\r,,'
 grep -q '^guest: exit 0' "$store/results" || { tail -5 "$store/console"; exit 1; }

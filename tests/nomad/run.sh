@@ -193,11 +193,15 @@ purge() { "$nomad" job stop -purge -detach "$1" >/dev/null 2>&1; until_true 60 g
 # By the API: the command takes a name for the beginning of one.
 gone() { [ "$(curl -s -o /dev/null -w '%{http_code}' "$NOMAD_ADDR/v1/job/$1")" = 404 ]; }
 
-# The pid of an allocation's task, by its cgroup: of any hierarchy, whoever made it.
+# The pid of an allocation's task, by its cgroup, of any hierarchy and whoever made it: the process that started first.
 pid_in_cgroup() {
-    local files
+    local files pid
     files=$(find /sys/fs/cgroup -path "*$1*" -name cgroup.procs 2>/dev/null)
-    [ -n "$files" ] && cat $files 2>/dev/null | sort -n | head -1
+    [ -n "$files" ] || return 1
+    for pid in $(cat $files 2>/dev/null | sort -u); do
+        # Behind the name, which may hold spaces, the 20th field is the start (proc(5)).
+        sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | awk -v pid="$pid" '{print $20, pid}'
+    done | sort -n | awk 'NR == 1 {print $2}'
 }
 
 # ---------------------------------------------------------------- scenarios
@@ -523,10 +527,10 @@ s_moving() {
         sole "$driver" "crash-$driver"
         purge "crash-$driver"
     done
-    # Nobody told our plugin that its tasks are over: docs/nomad.md says what is left then.
+    agent_signal TERM
+    # Nobody told our plugin that its tasks are over: docs/nomad.md says what is left then. The built-in driver leaves some, too.
     rm -rf "$work"/state/*
     find /sys/fs/cgroup -depth -type d -path '*nomad*' \( -name '*.stays*' -o -name '*.ends*' \) -exec rmdir {} + 2>/dev/null
-    agent_signal TERM
     usual_plugins
     agent_start
 }

@@ -21,7 +21,7 @@ job "artifact" {
         options { archive = "false" }
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }

@@ -19,7 +19,7 @@ job "bridge" {
         data        = "hello over the bridge\n"
       }
       resources {
-        cpu    = 100
+        cpu    = 300
         memory = 64
       }
     }

@@ -13,7 +13,7 @@ job "crash" {
         args    = ["-c", "while :; do sleep 1; done"]
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }
@@ -31,7 +31,7 @@ job "crash" {
         args    = ["-c", "sleep 12; exit 23"]
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }

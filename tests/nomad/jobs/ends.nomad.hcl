@@ -21,7 +21,7 @@ job "ends" {
         args    = ["-c", var.script]
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = var.memory
       }
     }

@@ -16,7 +16,7 @@ job "env" {
         LONGER   = "${PATH}:/opt/bin"
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }

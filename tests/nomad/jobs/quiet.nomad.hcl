@@ -14,7 +14,7 @@ job "quiet" {
       }
       logs { disabled = true }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }

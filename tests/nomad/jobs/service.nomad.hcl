@@ -65,7 +65,7 @@ EOH
         data = "{{ with nomadVar \"nomad/jobs/service\" }}{{ .word }}{{ end }}\n"
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }

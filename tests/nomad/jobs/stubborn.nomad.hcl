@@ -12,7 +12,7 @@ job "stubborn" {
         args    = ["-c", "trap '' INT TERM; while :; do sleep 0.2; done"]
       }
       resources {
-        cpu    = 50
+        cpu    = 300
         memory = 32
       }
     }

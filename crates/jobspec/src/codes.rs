@@ -82,9 +82,8 @@ codes! {
     INVALID_LIFECYCLE = "E1330" "Invalid lifecycle";
     INVALID_LOGS = "E1331" "Invalid logs";
     INVALID_MAX_RUN_DURATION = "E1332" "Invalid max_run_duration";
-    INVALID_ARTIFACT = "E1350" "Invalid artifact";
-
     INVALID_TEMPLATE_BLOCK = "E1340" "Invalid template block";
+    INVALID_ARTIFACT = "E1350" "Invalid artifact";
 
     DUPLICATE_VARIABLE = "E1401" "Duplicate variable";
     INVALID_TYPE = "E1402" "Invalid type specification";

@@ -331,11 +331,17 @@ proptest! {
             format!("substr({quoted}, 0, -1)"),
         ] {
             // A reversed text may have other characters: two that stand together make one.
-            if round.starts_with("reverse") && !written.is_ascii() {
+            if round.starts_with("reverse") && (!written.is_ascii() || written.contains('\r')) {
                 continue;
             }
             prop_assert_eq!(value(&round).unwrap(), text(&written), "{}", round);
         }
+    }
+
+    #[test]
+    fn yaml_keeps_what_looks_like_no_text(written in "[\\u{feff}\\u{2028}\\u{85}\\n\\t a-]{0,6}") {
+        let expression = format!("yamldecode(yamlencode([{}]))[0]", quoted(&written));
+        prop_assert_eq!(value(&expression).unwrap(), text(&written));
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn line(text: &str, place: Place, out: &mut String) {
 /// Space at the end of a line would not be seen.
 fn can_be_block(text: &str) -> bool {
     text.contains('\n')
-        && text.chars().all(|c| c == '\n' || !c.is_control())
+        && text.chars().all(|c| c == '\n' || !is_special(c))
         && !text.split('\n').any(|line| line.ends_with(' '))
 }
 
@@ -118,6 +118,15 @@ fn block(text: &str, place: Place, out: &mut String) {
     }
 }
 
+/// What a reader of YAML takes for something else than a character: a break of lines, the mark at a text's beginning.
+fn is_special(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
+}
+
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {
@@ -127,7 +136,8 @@ fn quoted(text: &str) -> String {
             '\n' => quoted += "\\n",
             '\r' => quoted += "\\r",
             '\t' => quoted += "\\t",
-            c if c.is_control() => quoted += &format!("\\x{:02X}", c as u32),
+            c if is_special(c) && (c as u32) < 0x100 => quoted += &format!("\\x{:02X}", c as u32),
+            c if is_special(c) => quoted += &format!("\\u{:04X}", c as u32),
             c => quoted.push(c),
         }
     }

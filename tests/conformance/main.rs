@@ -31,6 +31,7 @@ const ENDS: &[(&str, i32, i32)] = &[
     ("capabilities", 0, 0),
     ("capabilities-few", 0, 0),
     ("cat", 0, 0),
+    ("constraint", 0, 0),
     ("env", 0, 0),
     ("env-exec", 0, 0),
     ("exec-host-namespaces", 3, 0),
@@ -46,6 +47,7 @@ const ENDS: &[(&str, i32, i32)] = &[
     ("lifecycle.prepare", 0, 0),
     ("lifecycle.tidy", 1, 0),
     ("modes", 0, 0),
+    ("ports", 0, 0),
     ("sleep", 130, 2),
     ("sleep-1", 0, 0),
     ("sleep-exec2", 130, 2),
@@ -54,6 +56,7 @@ const ENDS: &[(&str, i32, i32)] = &[
 
 /// Tasks that come to no end of their own before a client has made their files or run the tasks beside them.
 const NEED_A_CLIENT: &[&str] = &[
+    "artifact",
     "http",
     "java.compile",
     "java.main",

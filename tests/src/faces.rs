@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
-use client::{Allocation, Allotment, Keep, Mapping, Restarting, Settings};
+use client::{Allocation, Allotment, Mapping, Settings};
 use driver::options::Values;
 use driver::{Compute, Driver, Kind, Place, TaskConfig};
 use jobspec::{Group, Job, Port, Scope, Task};
@@ -195,10 +195,7 @@ impl Site {
         let settings = Settings {
             data_dir: self.data_dir.clone(),
             run_dir: self.run_dir.clone(),
-            keep: Keep::Never,
-            constraints: client::Constraints::Met,
-            restart: Restarting::Never,
-            node: client::Node::default(),
+            ..Settings::default()
         };
         Place {
             state_dir: self.run_dir.join("state"),

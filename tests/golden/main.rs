@@ -65,13 +65,44 @@ fn every_test_that_the_list_of_attacks_names_exists() {
         .collect();
     assert!(named.len() > 40, "{} tests are named", named.len());
     for (module, name) in named {
-        let file = repository().join(format!("tests/isolation/{module}.rs"));
-        let source = std::fs::read_to_string(&file)
-            .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let texts = sources(module);
+        assert!(!texts.is_empty(), "there is no {module}");
         assert!(
-            source.contains(&format!("fn {name}(")),
+            texts
+                .iter()
+                .any(|text| text.contains(&format!("fn {name}("))),
             "{module} has no test {name}"
         );
+    }
+}
+
+/// The texts of a module of tests: of the isolation suite, of the program's own tests, or beside what it tests in the client.
+fn sources(module: &str) -> Vec<String> {
+    let suites = ["tests/isolation", "crates/encamp/tests"];
+    let mut files: Vec<PathBuf> = suites
+        .iter()
+        .map(|suite| repository().join(suite).join(format!("{module}.rs")))
+        .collect();
+    below(&repository().join("crates/client/src"), &mut files);
+    let is_of_it = |file: &&PathBuf| {
+        let name = file.file_stem().unwrap();
+        let parent = file.parent().and_then(Path::file_name);
+        name == module
+            || name == format!("{module}_tests").as_str()
+            || parent.is_some_and(|parent| parent == module)
+    };
+    let read = |file: &PathBuf| std::fs::read_to_string(file).ok();
+    files.iter().filter(is_of_it).filter_map(read).collect()
+}
+
+fn below(directory: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            below(&path, files);
+        } else {
+            files.push(path);
+        }
     }
 }
 

@@ -37,7 +37,7 @@ const SECRETS: [&str; 14] = [
 ];
 
 /// Descriptors that a process may have, from none to enough.
-const DESCRIPTORS: [u32; 16] = [3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 32, 48, 64];
+const DESCRIPTORS: [u32; 17] = [3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 16, 20, 24, 32, 48, 64, 128];
 
 /// Starts while a link flips.
 const STARTS: usize = 30;

@@ -413,7 +413,7 @@ fn with_too_few_descriptors_a_start_fails_cleanly_or_not_at_all() {
     }
     let world = World::shared();
     let mut both = [false; 2];
-    for limit in [5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 30, 64] {
+    for limit in [5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 30, 64, 128] {
         let inner = world.command(&world.job("exec2", &["say", "ran"]));
         let mut command = Command::new("prlimit");
         command

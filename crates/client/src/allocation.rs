@@ -25,7 +25,7 @@ use crate::environment::{self, Directories};
 use crate::interpolate::replace;
 use crate::node::Node;
 use crate::ports::Mapping;
-use crate::{attributes, config, cores, ids, network, placement, settings::Settings};
+use crate::{attributes, config, cores, ids, network, placement, settings::Settings, volumes};
 
 /// A task with what it is part of.
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +186,7 @@ impl Allocation {
             driver_config: config::values(task, &scope)?,
             env: scope.env.clone(),
             resources: self.resources(task, allotment),
-            mounts: allotment.volumes.clone(),
+            mounts: volumes::placed(&allotment.volumes, task, known)?,
             user: user.to_owned(),
             alloc_dir: self.alloc_dir.clone(),
             stdout_path: allotment.stdout.clone(),

@@ -135,7 +135,9 @@ fn check(task: &Task) -> Result<(), Error> {
     let mistakes: Vec<_> = task
         .volume_mounts
         .iter()
-        .filter_map(|mount| mistake(mount, task))
+        // One with a name in it is checked when the name is known.
+        .filter(|mount| !mount.destination.value.contains("${"))
+        .filter_map(|mount| mistake(&mount.destination.value, mount, task))
         .collect();
     if mistakes.is_empty() {
         Ok(())
@@ -144,8 +146,33 @@ fn check(task: &Task) -> Result<(), Error> {
     }
 }
 
-fn mistake(mount: &VolumeMount, task: &Task) -> Option<Diagnostic> {
-    let destination = &mount.destination.value;
+/// The mounts with their destinations as the task sees them: names of its environment are known now.
+///
+/// # Errors
+/// A destination that is none, with its place.
+pub(crate) fn placed(
+    mounts: &[Mount],
+    task: &Task,
+    known: impl Fn(&str) -> String,
+) -> Result<Vec<Mount>, Vec<Diagnostic>> {
+    let placed = mounts.iter().map(|mount| {
+        let task_path = known(&mount.task_path);
+        let written = task
+            .volume_mounts
+            .iter()
+            .find(|written| written.destination.value == mount.task_path);
+        match written.and_then(|written| mistake(&task_path, written, task)) {
+            Some(mistake) => Err(vec![mistake]),
+            None => Ok(Mount {
+                task_path,
+                ..mount.clone()
+            }),
+        }
+    });
+    placed.collect()
+}
+
+fn mistake(destination: &str, mount: &VolumeMount, task: &Task) -> Option<Diagnostic> {
     let problem = problem(Path::new(destination))?;
     Some(diagnostic(
         Code::Volume,

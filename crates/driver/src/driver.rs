@@ -151,7 +151,7 @@ impl Driver {
 
     /// Whether this host can run it. No side effects.
     pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint::fingerprint(&self.0.operator)
+        fingerprint::fingerprint(&self.0.operator, self.0.place.lifetime)
     }
 
     /// Whether this host has every system call that a start needs. No side effects; a start looks by itself, but a client makes directories before.

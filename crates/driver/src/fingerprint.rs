@@ -3,8 +3,9 @@ use std::collections::BTreeMap;
 
 use crate::api::{Attribute, Fingerprint, FsIsolation, Health, Operator};
 use crate::{capabilities, exec, exec2};
+use shim::Lifetime;
 
-pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
+pub(crate) fn fingerprint(operator: &Operator, lifetime: Lifetime) -> Fingerprint {
     let without = |health, description: &str| Fingerprint {
         health,
         description: description.to_owned(),
@@ -17,7 +18,7 @@ pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
         return without(Health::Unhealthy, "Failed to discover cgroup mount point");
     }
     match operator {
-        Operator::Exec(operator) => exec(operator),
+        Operator::Exec(operator) => exec(operator, lifetime),
         Operator::Exec2(operator) => match sandbox::landlock::abi() {
             Some(abi) => exec2(operator, abi),
             None => without(Health::Unhealthy, NO_LANDLOCK),
@@ -28,10 +29,11 @@ pub(crate) fn fingerprint(operator: &Operator) -> Fingerprint {
 /// With the way out.
 pub(crate) const NO_LANDLOCK: &str = "landlock not available: it needs Linux 5.13 or later with CONFIG_SECURITY_LANDLOCK, and landlock in the kernel's lsm= list";
 
-fn exec(operator: &exec::Operator) -> Fingerprint {
-    // `client.chroot_env` does not reach a driver that makes its root itself: an operator who set it must know.
-    let description = match operator.fs_isolation {
-        FsIsolation::Chroot => "Healthy",
+fn exec(operator: &exec::Operator, lifetime: Lifetime) -> Fingerprint {
+    // `client.chroot_env` does not reach a plugin that makes its root itself: an operator who set it must know. The command line
+    // reads it.
+    let description = match (operator.fs_isolation, lifetime) {
+        (FsIsolation::Chroot, _) | (_, Lifetime::Foreground) => "Healthy",
         _ => "Healthy (chroot_env is this plugin's own option; the client's is not used)",
     };
     Fingerprint {

@@ -366,6 +366,42 @@ fn what_is_for_a_cluster_is_warned_of_and_strict_refuses_it() {
 }
 
 #[test]
+fn a_volume_may_be_mounted_below_the_tasks_own_directory() {
+    let Some(world) = World::new() else { return };
+    let volume = world.dir.join("lent");
+    std::fs::create_dir(&volume).unwrap();
+    std::fs::set_permissions(&volume, PermissionsExt::from_mode(0o777)).unwrap();
+    let path = volume.display();
+    let config = world.file(&format!(
+        "client {{\nhost_volume \"data\" {{\npath = \"{path}\"\n}}\n}}\n"
+    ));
+    let flags = ["-c", config.to_str().unwrap()];
+    let more = "volume \"v\" {\ntype = \"host\"\nsource = \"data\"\n}\n";
+    for driver in DRIVERS {
+        let at = |destination: &str| {
+            let mount =
+                format!("volume_mount {{\nvolume = \"v\"\ndestination = \"{destination}\"\n}}");
+            let script = format!(
+                "cd $NOMAD_TASK_DIR/data && echo {driver} > by-{driver} && cat by-{driver}"
+            );
+            let job = job(driver, more, &script);
+            world.run(
+                &job.replace("      config {", &format!("      {mount}\n      config {{")),
+                &flags,
+            )
+        };
+        let ended = at("${NOMAD_TASK_DIR}/data").exited(0);
+        assert_eq!(ended.stdout, format!("{driver}\n"));
+        let by = std::fs::read_to_string(volume.join(format!("by-{driver}")));
+        assert_eq!(by.unwrap(), format!("{driver}\n"));
+        at("${NOMAD_TASK_NAME}/data")
+            .exited(1)
+            .says("the path must be absolute");
+        world.assert_clean();
+    }
+}
+
+#[test]
 fn each_allocation_has_its_volume_and_its_ports() {
     let Some(world) = World::new() else { return };
     let mut config = "client {\n".to_owned();

@@ -2,7 +2,7 @@
 //! signal it or stop it.
 //!
 //! A run's own directory says all of it, and only root enters there: its lock tells that the run lives, `alloc.json` and
-//! the handles ([`crate::state`]) what there is to know, and the socket `control` takes what only the run itself can do.
+//! the handles (`state`) what there is to know, and the socket `control` takes what only the run itself can do.
 mod control;
 mod list;
 mod logs;

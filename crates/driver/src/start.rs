@@ -17,7 +17,7 @@ use crate::handle::{Handle, Started};
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
 use crate::{
-    device_rules, exec, exec2, fingerprint, given_cgroup, limits, lower, signals, state_dir,
+    device_rules, exec, exec2, fingerprint, given_cgroup, limits, lookup, lower, signals, state_dir,
 };
 
 /// How long what a crashed predecessor left in the cgroup may take to die.
@@ -257,12 +257,28 @@ fn spawn_error(error: SpawnError, kind: Kind, spec: &Spec) -> StartError {
             StartError::NotFound(exec2::reach::not_found(spec))
         }
         (SpawnError::NotExecutable(reason), Kind::Exec2) => {
+            let reason = not_executable(reason, spec);
             StartError::NotExecutable(exec2::reach::not_executable(spec, &reason))
         }
         (SpawnError::NotFound(message), Kind::Exec) => StartError::NotFound(message),
-        (SpawnError::NotExecutable(message), Kind::Exec) => StartError::NotExecutable(message),
+        (SpawnError::NotExecutable(reason), Kind::Exec) => {
+            StartError::NotExecutable(not_executable(reason, spec))
+        }
         (other, _) if is_ramdisk(&other) => host(format!("start the task ({RAMDISK})"), other),
         (other, _) => host("start the task", other),
+    }
+}
+
+/// Where nothing at all is executed, as in Nomad's `secrets`, the way out comes with it.
+fn not_executable(reason: String, spec: &Spec) -> String {
+    let mut candidates = spec.command.executable.candidates.iter();
+    let tried = candidates.find(|tried| reason.starts_with(&*tried.target.to_string_lossy()));
+    match tried.and_then(|tried| lookup::covering(&spec.mounts, &tried.target)) {
+        Some(mount) if mount.flags.noexec => format!(
+            "{reason}: nothing below {} is ever executed (noexec); put it into local/",
+            mount.target.display()
+        ),
+        _ => reason,
     }
 }
 

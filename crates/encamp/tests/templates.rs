@@ -78,6 +78,20 @@ fn a_task_finds_its_templates() {
     }
 }
 
+/// As in Nomad, whose error says nothing but "permission denied".
+#[test]
+fn a_command_below_secrets_is_refused_with_the_way_out() {
+    let Some(world) = world() else { return };
+    for driver in DRIVERS {
+        let script = template("secrets/run", "#!/bin/sh\n", "perms = \"0755\"");
+        let text = job("", &[task("t", driver, "true", &script)]);
+        let text = text.replace("\"/bin/sh\"", "\"${NOMAD_SECRETS_DIR}/run\"");
+        let ended = world.run_job(&text, &["--rm"]).exited(126);
+        let told = "secrets is ever executed (noexec); put it into local/";
+        assert!(ended.stderr.contains(told), "{}", ended.stderr);
+    }
+}
+
 #[test]
 fn a_file_in_a_directory_of_the_hosts_is_rendered_again_for_a_running_task() {
     let Some(world) = world() else { return };

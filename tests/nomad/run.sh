@@ -653,9 +653,10 @@ take_down() {
     for pid in $(grep -lsF "$work" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
         [ "$pid" != $$ ] && [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = nomad ] && kill -9 "$pid" 2>/dev/null
     done
-    local of_task
-    for of_task in "$work"/data/alloc/*; do
-        of_task=$(find /sys/fs/cgroup -depth -type d -path "*nomad*/${of_task##*/}*")
+    local id of_task
+    # Of allocations of this directory only: without one the pattern would be taken for a name.
+    for id in $(ls "$work/data/alloc" 2>/dev/null | grep -xE '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}'); do
+        of_task=$(find /sys/fs/cgroup -depth -type d -path "*nomad*/$id.*")
         for directory in $of_task; do kill -9 $(cat "$directory/cgroup.procs") 2>/dev/null; done
         sleep 0.5
         for directory in $of_task; do rmdir "$directory" 2>/dev/null; done

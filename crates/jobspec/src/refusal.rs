@@ -9,8 +9,8 @@ use crate::diagnostic::{Diagnostic, floor_char};
 use crate::outline::is_word;
 use crate::{Span, shell};
 
-const WAY_OUT: &str = "Nomad evaluates config twice, so that a literal text like this cannot be written there at all: \
-                       move the script into a template.";
+const WAY_OUT: &str = "Nomad evaluates config twice: move the script into a template, or write ${\"$$\"}{ for a literal ${ \
+                       and ${\"%%\"}{ for %{.";
 
 /// Explains the parser's complaint.
 pub(crate) fn explain(text: &str, error: &Error) -> Vec<Diagnostic> {

@@ -16,20 +16,16 @@ pub(crate) fn expansion(text: &str, at: usize, in_config: bool) -> Option<Diagno
     let line = inner.lines().next().unwrap_or_default();
     let end = start + 2 + line.find('}').map_or(line.len(), |brace| brace + 1);
     let written = &text[start..end];
-    let way_out = if in_config {
-        "In config a text like this cannot be written at all: move the script into a template."
-            .to_owned()
+    // What config says is read twice.
+    let literal = if in_config {
+        format!("${{\"$$\"}}{}", &written[1..])
     } else {
-        format!("Write ${written} to pass it on as it is.")
+        format!("${written}")
     };
-    let detail =
-        format!("HCL reads {written} as a template of its own and not as a shell would. {way_out}");
-    let diagnostic = Diagnostic::new(SHELL_SYNTAX, start..end, detail);
-    Some(if in_config {
-        diagnostic
-    } else {
-        diagnostic.fix(format!("${written}"))
-    })
+    let detail = format!(
+        "HCL reads {written} as a template of its own and not as a shell would. Write {literal} to pass it on as it is."
+    );
+    Some(Diagnostic::new(SHELL_SYNTAX, start..end, detail).fix(literal))
 }
 
 /// Explains why the parser gave up on a string, a heredoc or a whole argument: by a `%{` in it that begins neither

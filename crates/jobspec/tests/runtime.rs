@@ -22,7 +22,7 @@ use End::{Gets, Refused, Unread};
 /// What a real Nomad 2.0.6 gave a task of the driver `exec` for `args = ["echo", "<case>"]`, with the job's
 /// `meta { k = "meta-k" }` and `env { FOO = "foo", BAR = "${FOO}x", BAZ = "$${FOO}x", EMPTY = "" }`. Of a message the
 /// beginning; a summary and a detail stand with a colon between them.
-const CASES: [(&str, End); 43] = [
+const CASES: [(&str, End); 45] = [
     ("$${FOO}", Gets("foo")),
     ("${FOO}", Gets("foo")),
     ("$$$${FOO}", Gets("$${FOO}")),
@@ -99,6 +99,8 @@ const CASES: [(&str, End); 43] = [
     ("${PATH}", Gets("/usr/bin")),
     ("${HOME}", Gets("/root")),
     ("$$", Gets("$$")),
+    ("${\"$$\"}{FOO:-x}", Gets("${FOO:-x}")),
+    ("${\"%%\"}{http_code}", Gets("%{http_code}")),
     (
         "$${",
         Refused(
@@ -485,7 +487,7 @@ fn shell_syntax_has_its_way_out() {
     ] {
         let (_, mistakes) = refused(expression);
         assert!(
-            words(&mistakes).contains("move the script into a template"),
+            words(&mistakes).contains("move the script into a template, or write ${\"$$\"}{"),
             "{expression}: {mistakes:?}"
         );
     }

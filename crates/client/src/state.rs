@@ -32,7 +32,7 @@ const TOLD: usize = 5;
 
 /// An allocation, in Nomad's words.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 #[allow(missing_docs, reason = "Nomad's API")]
 pub struct AllocState {
     #[serde(rename = "ID")]
@@ -54,7 +54,7 @@ pub struct AllocState {
 
 /// What Nomad has no name for.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 pub struct Encamp {
     /// Of the `encamp run` that it belongs to.
     pub pid: u32,
@@ -70,7 +70,7 @@ pub struct Encamp {
 
 /// What does not change about a task.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 pub struct TaskFacts {
     /// `exec` or `exec2`.
     pub driver: String,
@@ -115,7 +115,7 @@ mod nanoseconds {
 
 /// What became of a task, in Nomad's words.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 #[allow(missing_docs, reason = "Nomad's API")]
 pub struct TaskRecord {
     /// `pending`, `running` or `dead`.
@@ -131,7 +131,7 @@ pub struct TaskRecord {
 
 /// Something that happened to a task, in Nomad's words.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", default)]
 #[allow(missing_docs, reason = "Nomad's API")]
 pub struct EventRecord {
     pub r#type: String,
@@ -388,6 +388,15 @@ mod tests {
         }
         let words = |event: EventRecord| (event.r#type, event.display_message);
         record.events.into_iter().map(words).collect()
+    }
+
+    /// `encamp ps` of today lists a run that an older one started.
+    #[test]
+    fn what_another_version_did_not_write_is_empty() {
+        let text = r#"{"ID":"a","Encamp":{"Tasks":{"t":{"Driver":"exec"}}},"Later":1}"#;
+        let read: AllocState = serde_json::from_str(text).unwrap();
+        assert_eq!(read.encamp.tasks["t"].driver, "exec");
+        assert_eq!(read.encamp.tasks["t"].kill_timeout, Duration::ZERO);
     }
 
     #[test]

@@ -37,7 +37,7 @@ mod processes;
 mod recover;
 mod resolver;
 mod result;
-mod seccomp;
+pub mod seccomp;
 mod session;
 pub mod signals;
 mod start;

@@ -179,6 +179,12 @@ pub(crate) fn filter(list: bool, granted: CapabilitySet, limits_ports: bool) -> 
     (!rules.is_empty()).then_some(Seccomp { rules })
 }
 
+/// What is refused whoever holds no capability at all; for processes of encamp's own that serve a stranger.
+#[must_use]
+pub fn of_nobody() -> Vec<Refused> {
+    LIST.iter().map(refused).collect()
+}
+
 fn refused(denied: &Denied) -> Refused {
     Refused {
         syscalls: denied.calls.iter().map(|&call| call.to_owned()).collect(),

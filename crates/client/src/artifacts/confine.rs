@@ -204,8 +204,8 @@ fn landlock() -> Option<Landlock> {
     })
 }
 
-/// What somebody who reads from a server and writes files has no use for. Links and nodes above all: what the fetcher
-/// leaves behind is moved on by root.
+/// Beside what every task is refused, what somebody who reads from a server and writes files has no use for. Links and
+/// nodes above all: what the fetcher leaves behind is moved on by root.
 fn refused() -> Vec<Refused> {
     let refuse = |syscalls: &[&str], when, errno: rustix::io::Errno| Refused {
         syscalls: syscalls.iter().map(|name| (*name).to_owned()).collect(),
@@ -226,30 +226,6 @@ fn refused() -> Vec<Refused> {
         "process_vm_writev",
         "pidfd_getfd",
         "unshare",
-        "setns",
-        "mount",
-        "umount",
-        "umount2",
-        "pivot_root",
-        "open_tree",
-        "open_tree_attr",
-        "move_mount",
-        "fsopen",
-        "fsconfig",
-        "fsmount",
-        "fspick",
-        "mount_setattr",
-        "keyctl",
-        "add_key",
-        "request_key",
-        "io_uring_setup",
-        "io_uring_enter",
-        "io_uring_register",
-        "bpf",
-        "perf_event_open",
-        "userfaultfd",
-        "open_by_handle_at",
-        "syslog",
         "socketcall",
     ];
     let one = |argument, mask, value| {
@@ -259,13 +235,14 @@ fn refused() -> Vec<Refused> {
             value,
         })
     };
-    let mut rules = vec![
-        // Its flags lie in memory; with ENOSYS C libraries make their threads by clone.
-        refuse(&["clone3"], None, rustix::io::Errno::NOSYS),
-        // Threads, and no processes.
-        refuse(&["clone"], one(0, CLONE_THREAD, 0), rustix::io::Errno::PERM),
-        refuse(&always, None, rustix::io::Errno::PERM),
-    ];
+    let mut rules = driver::seccomp::of_nobody();
+    // Threads, and no processes.
+    rules.push(refuse(
+        &["clone"],
+        one(0, CLONE_THREAD, 0),
+        rustix::io::Errno::PERM,
+    ));
+    rules.push(refuse(&always, None, rustix::io::Errno::PERM));
     // Sockets of this host's own: the network is all that there is to talk to.
     for family in [AF_UNIX, AF_VSOCK, AF_ALG, AF_PACKET] {
         let when = one(0, u32::MAX, family);

@@ -1,13 +1,13 @@
 #!/usr/bin/busybox sh
 # PID 1 of a guest, twice: on the ramdisk that the kernel unpacked, where pivot_root(2) fails, and then on a tmpfs; or a unit of systemd's.
-# The kernel's command line says what to do: SUITE_INIT, SUITE_ARGS. Results go to the second serial port.
+# The kernel's command line says what to do: SUITE_INIT, SUITE_PROGRAM, SUITE_ARGS. Results go to the second serial port.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export HOME=/root USER=root ENCAMP_TEST_PROGRAMS=/opt/encamp CARGO=cargo
 
-# suite ARGUMENTS: standard output as it comes, standard error after it, and the exit code.
+# suite ARGUMENTS: runs the program; standard output as it comes, standard error after it, and the exit code.
 suite() {
     cd /tmp
-    { /opt/encamp/isolation "$@" 2>/tmp/errors; echo $? >/tmp/code; } >/dev/ttyS1
+    { "/opt/encamp/$SUITE_PROGRAM" "$@" 2>/tmp/errors; echo $? >/tmp/code; } >/dev/ttyS1
     sed 's/^/stderr: /' /tmp/errors >/dev/ttyS1
     echo "kernels: exit $(cat /tmp/code)" >/dev/ttyS1
     rm -f /tmp/errors /tmp/code
@@ -34,7 +34,8 @@ for module in /*.ko; do insmod "$module"; done
 ip link set lo up
 hostname -F /etc/hostname
 
-[ "$SUITE_INIT" = systemd ] || suite ramdisk:: --test-threads=2
+# What is about this root.
+[ "$SUITE_INIT $SUITE_PROGRAM" != "script isolation" ] || suite ramdisk:: --test-threads=2
 
 mkdir /after
 mount -t tmpfs -o mode=755,size=80% tmpfs /after

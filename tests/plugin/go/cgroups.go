@@ -24,35 +24,39 @@ type cgroups struct {
 	v2     bool
 }
 
+// The two halves of the machine: cores that tasks share, and cores that are theirs.
+var partitions = []string{"share", "reserve"}
+
 func newCgroups(name string) (*cgroups, error) {
 	c := &cgroups{parent: name, v2: cgroupslib.GetMode() == cgroupslib.CG2}
 	if c.v2 {
 		c.parent += ".slice"
-		return c, c.partitions()
+		return c, c.slices()
 	}
-	share := filepath.Join(mounts, "cpuset", c.parent, "share")
-	if err := os.MkdirAll(share, 0o755); err != nil {
-		return nil, err
-	}
-	// Without both nothing may enter.
-	for _, dir := range []string{filepath.Dir(share), share} {
+	for _, partition := range partitions {
+		// Without both files nothing may enter.
+		dir := filepath.Join(mounts, "cpuset", c.parent, partition)
+		err := os.MkdirAll(dir, 0o755)
 		for _, file := range []string{"cpuset.mems", "cpuset.cpus"} {
-			if err := inherit(dir, file); err != nil {
-				return nil, err
-			}
+			err = errors.Join(err, inherit(filepath.Dir(dir), file), inherit(dir, file))
+		}
+		if err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
 }
 
-func (c *cgroups) partitions() error {
-	share := filepath.Join(mounts, c.parent, "share.slice")
-	if err := os.MkdirAll(share, 0o755); err != nil {
-		return err
+func (c *cgroups) slices() error {
+	top := filepath.Join(mounts, c.parent)
+	dirs := []string{mounts, top}
+	for _, partition := range partitions {
+		dirs = append(dirs, filepath.Join(top, partition+".slice"))
 	}
-	for _, dir := range []string{mounts, filepath.Dir(share), share} {
+	for _, dir := range dirs {
+		err := os.MkdirAll(dir, 0o755)
 		control := filepath.Join(dir, "cgroup.subtree_control")
-		if err := os.WriteFile(control, []byte("+cpuset +cpu +io +memory +pids"), 0o644); err != nil {
+		if err := errors.Join(err, os.WriteFile(control, []byte("+cpuset +cpu +io +memory +pids"), 0o644)); err != nil {
 			return err
 		}
 	}
@@ -67,24 +71,66 @@ func inherit(dir, file string) error {
 	return os.WriteFile(filepath.Join(dir, file), value, 0o644)
 }
 
-// Makes a task's cgroup and says what the client passes as its cpuset cgroup.
-func (c *cgroups) setup(task string) (string, error) {
+// Makes a task's cgroup and says what the client passes as its cpuset cgroup. It writes no cpuset.cpus of a task with cores of its own.
+func (c *cgroups) setup(task, cores string) (string, error) {
+	partition := "share"
+	if cores != "" {
+		partition = "reserve"
+	}
 	if c.v2 {
-		dir := filepath.Join(mounts, c.parent, "share.slice", task+".scope")
+		dir := filepath.Join(mounts, c.parent, partition+".slice", task+".scope")
 		return dir, os.MkdirAll(dir, 0o755)
 	}
 	var errs []error
 	for _, controller := range clientControllers {
 		errs = append(errs, os.MkdirAll(filepath.Join(mounts, controller, c.parent, task), 0o755))
 	}
-	return filepath.Join(mounts, "cpuset", c.parent, "share"), errors.Join(errs...)
+	dir := filepath.Join(mounts, "cpuset", c.parent, partition)
+	if cores != "" {
+		dir = filepath.Join(dir, task)
+		errs = append(errs, os.MkdirAll(dir, 0o755), inherit(dir, "cpuset.mems"))
+	}
+	return dir, errors.Join(errs...)
+}
+
+// The directories of a task that the client made.
+func (c *cgroups) made(task string) []string {
+	var found []string
+	patterns := []string{filepath.Join(mounts, "cpuset", c.parent, "reserve", task)}
+	for _, controller := range clientControllers {
+		patterns = append(patterns, filepath.Join(mounts, controller, c.parent, task))
+	}
+	if c.v2 {
+		patterns = []string{filepath.Join(mounts, c.parent, "*.slice", task+".scope")}
+	}
+	for _, pattern := range patterns {
+		dirs, _ := filepath.Glob(pattern)
+		found = append(found, dirs...)
+	}
+	return found
+}
+
+// Removes what the client made, as it does: on v2 a kill and one try, of which it tells nobody; so here nothing may be left to kill.
+func (c *cgroups) remove(task string) error {
+	var errs []error
+	for _, dir := range c.made(task) {
+		if c.v2 {
+			errs = append(errs, os.WriteFile(filepath.Join(dir, "cgroup.kill"), []byte("1"), 0o644))
+		}
+		errs = append(errs, os.Remove(dir))
+	}
+	return errors.Join(errs...)
 }
 
 // Processes in a task's cgroup.
 func (c *cgroups) pids(task string) ([]int, error) {
 	dir := filepath.Join(mounts, "freezer", c.parent, task)
 	if c.v2 {
-		dir = filepath.Join(mounts, c.parent, "share.slice", task+".scope")
+		dirs := c.made(task)
+		if len(dirs) != 1 {
+			return nil, fmt.Errorf("the cgroups of %s are %v", task, dirs)
+		}
+		dir = dirs[0]
 	}
 	return procs(dir)
 }

@@ -92,7 +92,7 @@ func (c checks) identity(h *host) {
 			if found.Err != nil || found.Health != drivers.HealthStateHealthy {
 				err = fmt.Errorf("it is %s: %s (%v)", found.Health, found.HealthDescription, found.Err)
 			}
-		case <-time.After(time.Second):
+		case <-time.After(patience(time.Second)):
 			err = errors.New("it did not say within a second")
 		}
 	}
@@ -165,7 +165,7 @@ func (c checks) running(h *host) {
 	c.check("destroying it without force is refused", unless(h.driver.DestroyTask(t.config.ID, false), "it was destroyed"))
 	c.check("its usage is told", c.usage(h, t))
 	c.entered(h, t)
-	c.check("a thousand callers wait, and one that gives up changes nothing", c.many(h, t))
+	c.check("many callers wait, and one that gives up changes nothing", c.many(h, t))
 	c.check("destroying it leaves nothing", c.destroyed(h, t))
 
 	t, _, err = c.start(h, "/bin/sleep", []string{"600"})
@@ -177,7 +177,7 @@ func (c checks) running(h *host) {
 }
 
 func (c checks) usage(h *host, t *task) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience(5*time.Second))
 	defer cancel()
 	samples, err := h.driver.TaskStats(ctx, t.config.ID, 200*time.Millisecond)
 	if err != nil {
@@ -204,20 +204,20 @@ func (c checks) many(h *host, t *task) error {
 		return err
 	}
 	var waiting sync.WaitGroup
-	errs := make(chan error, 1000)
+	errs := make(chan error, callers)
 	for range cap(errs) {
 		waiting.Go(func() { errs <- c.exits(h, t, 143, 15) })
 	}
 	cancel()
 	<-given
-	// A thousand calls take a moment to arrive; more threads than this would be one for each.
+	// So many calls take a moment to arrive; more threads than this would be one for each.
 	time.Sleep(200 * time.Millisecond)
 	if threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", h.pid())); err != nil || len(threads) > 50 {
 		return fmt.Errorf("the plugin has %d threads (%v)", len(threads), err)
 	}
 	started := time.Now()
-	err = h.driver.StopTask(t.config.ID, 10*time.Second, "SIGTERM")
-	if took := time.Since(started); err == nil && took > 5*time.Second {
+	err = h.driver.StopTask(t.config.ID, patience(10*time.Second), "SIGTERM")
+	if took := time.Since(started); err == nil && took > patience(5*time.Second) {
 		err = fmt.Errorf("stopping it took %v", took)
 	}
 	waiting.Wait()
@@ -239,7 +239,7 @@ func (c checks) survives(h *host) *host {
 		return h
 	}
 	c.check("SIGKILL of the plugin closes its pipes although tasks run", h.murder())
-	time.Sleep(1500 * time.Millisecond)
+	c.check("the short task ends while no plugin runs", c.empty(short))
 	pids, err := c.world.cgroups.pids(cgroupName(long))
 	if err == nil && len(pids) == 0 {
 		err = errors.New("its cgroup is empty")
@@ -270,12 +270,12 @@ func (c checks) recovers(h *host, t *task, handle *drivers.TaskHandle) {
 		err = fmt.Errorf("it is %s", status.State)
 	}
 	c.check("it is running", err)
-	result, err := h.driver.ExecTask(t.config.ID, []string{"/bin/sh", "-c", "exit 4"}, 5*time.Second)
+	result, err := h.driver.ExecTask(t.config.ID, []string{"/bin/sh", "-c", "exit 4"}, patience(5*time.Second))
 	if err == nil && result.ExitResult.ExitCode != 4 {
 		err = fmt.Errorf("it exits with %+v", result.ExitResult)
 	}
 	c.check("a command runs beside it", err)
-	c.check("it stops", h.driver.StopTask(t.config.ID, 5*time.Second, "SIGTERM"))
+	c.check("it stops", h.driver.StopTask(t.config.ID, patience(5*time.Second), "SIGTERM"))
 	c.check("it ended by that signal", c.exits(h, t, 143, 15))
 	c.check("destroying it leaves nothing", c.destroyed(h, t))
 }
@@ -297,7 +297,7 @@ func (c checks) restarts(h *host) *host {
 	}
 	c.check("the sleep is recovered after the restart", h.driver.RecoverTask(persisted(handle)))
 	c.check("a stop without grace kills it", h.driver.StopTask(t.config.ID, 0, "SIGTERM"))
-	result, err := h.wait(t.config.ID, 5*time.Second)
+	result, err := h.wait(t.config.ID, patience(5*time.Second))
 	if err == nil && result.Successful() {
 		err = errors.New("it says it was successful")
 	}
@@ -323,7 +323,7 @@ func (c checks) start(h *host, command string, args []string) (*task, *drivers.T
 }
 
 func (c checks) exits(h *host, t *task, code, signal int) error {
-	result, err := h.wait(t.config.ID, 15*time.Second)
+	result, err := h.wait(t.config.ID, patience(15*time.Second))
 	if err == nil && (result.ExitCode != code || result.Signal != signal || result.OOMKilled) {
 		err = fmt.Errorf("it ended with %+v", *result)
 	}
@@ -337,7 +337,7 @@ func (c checks) destroyed(h *host, t *task) error {
 	return c.gone(t)
 }
 
-// Whether no process of the task is left, nor a cgroup that the client does not know of.
+// Whether no process of the task is left, nor a cgroup that the client does not know of, and the client can remove those that it made.
 func (c checks) gone(t *task) error {
 	if t == nil {
 		return errors.New("the task could not be prepared")
@@ -348,6 +348,9 @@ func (c checks) gone(t *task) error {
 	}
 	if left := c.world.cgroups.madeByDriver(cgroupName(t)); err == nil && len(left) > 0 {
 		err = fmt.Errorf("cgroups %v are left", left)
+	}
+	if err == nil {
+		err = c.world.cgroups.remove(cgroupName(t))
 	}
 	return err
 }

@@ -6,23 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hashicorp/nomad/plugins/base"
 	"github.com/hashicorp/nomad/plugins/drivers"
 )
-
-// How often the plugin is killed, and how many tasks are recovered; SMOKE_MANY says otherwise, for slow machines.
-var many = number("SMOKE_MANY", 200)
-
-func number(name string, otherwise int) int {
-	if given, err := strconv.Atoi(os.Getenv(name)); err == nil && given > 0 {
-		return given
-	}
-	return otherwise
-}
 
 // What outlives plugins that are killed, and many of it.
 func (c checks) crowds(h *host) *host {
@@ -63,7 +52,7 @@ func (c checks) killedOften(h *host) *host {
 			}
 		}
 		if err != nil {
-			c.check(fmt.Sprintf("kill %d of the plugin", n+1), err)
+			c.check("many kills of the plugin", fmt.Errorf("kill %d: %w", n+1, err))
 			return nil
 		}
 	}
@@ -72,7 +61,7 @@ func (c checks) killedOften(h *host) *host {
 		if err == nil && pid != pids[n] {
 			err = fmt.Errorf("its pid was %s and is %s", pids[n], pid)
 		}
-		c.check(fmt.Sprintf("after %d kills of the plugin the task is the same", many), err)
+		c.check("after many kills of the plugin the task is the same", err)
 		c.check("destroying it leaves nothing", c.destroyed(h, t))
 	}
 	return h
@@ -101,7 +90,7 @@ func (c checks) recoversMany(h *host) *host {
 		}
 		t, handle, err := c.start(h, "/bin/sh", []string{"-c", command})
 		if err != nil {
-			c.check(fmt.Sprintf("task %d of %d starts", n, many), err)
+			c.check("each of many tasks starts", fmt.Errorf("task %d: %w", n, err))
 			return h
 		}
 		tasks[n], handles[n] = t, persisted(handle)
@@ -122,7 +111,7 @@ func (c checks) recoversMany(h *host) *host {
 	for _, handle := range handles {
 		err = errors.Join(err, h.driver.RecoverTask(handle))
 	}
-	c.check(fmt.Sprintf("all of %d tasks are recovered", many), err)
+	c.check("all of many tasks are recovered", err)
 	for n, t := range tasks {
 		if n%2 == 1 {
 			err = errors.Join(err, c.exits(h, t, code(n), 0))
@@ -144,19 +133,26 @@ func code(n int) int { return n%120 + 1 }
 // Waits until every second task's cgroup is empty.
 func (c checks) emptied(tasks []*task) error {
 	for n := 1; n < len(tasks); n += 2 {
-		deadline := time.Now().Add(60 * time.Second)
-		for {
-			pids, err := c.world.cgroups.pids(cgroupName(tasks[n]))
-			if err != nil || len(pids) == 0 {
-				break
-			}
-			if time.Now().After(deadline) {
-				return fmt.Errorf("task %d still has processes %v", n, pids)
-			}
-			time.Sleep(50 * time.Millisecond)
+		if err := c.empty(tasks[n]); err != nil {
+			return fmt.Errorf("task %d: %w", n, err)
 		}
 	}
 	return nil
+}
+
+// Waits until a task's cgroup is empty.
+func (c checks) empty(t *task) error {
+	deadline := time.Now().Add(patience(60 * time.Second))
+	for {
+		pids, err := c.world.cgroups.pids(cgroupName(t))
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("it still has processes %v", pids)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }
 
 // The agent repeats a StartTask whose plugin died before it answered: what that one started must not run beside the new one.
@@ -251,16 +247,16 @@ func (c checks) events(h *host) {
 		return
 	}
 	// The stream opens on the other side a moment later.
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(patience(200 * time.Millisecond))
 	t, _, err := c.start(h, "/bin/sh", []string{"-c", "head -c 400000000 /dev/zero | tail"})
 	if c.check("a task that wants too much memory starts", err) {
 		c.check("its end names the kernel's kill", c.outOfMemory(h, t))
 		c.check("and so does an event", hears(told, t, "Out of memory"))
 		c.check("destroying it leaves nothing", c.destroyed(h, t))
 	}
-	t, _, err = c.start(h, "/bin/sh", []string{"-c", "trap '' TERM; while :; do sleep 0.1; done"})
+	t, _, err = c.start(h, "/bin/sh", []string{"-c", "trap '' TERM; echo deaf; while :; do sleep 0.1; done"})
 	if c.check("a task that does not heed its stop starts", err) {
-		time.Sleep(500 * time.Millisecond)
+		c.check("it says so", t.stdout.says("deaf\n"))
 		c.check("it is stopped", h.driver.StopTask(t.config.ID, 500*time.Millisecond, "SIGTERM"))
 		c.check("it was killed", c.exits(h, t, 137, 9))
 		c.check("an event says after what", hears(told, t, "after SIGTERM and was killed"))
@@ -269,7 +265,7 @@ func (c checks) events(h *host) {
 }
 
 func (c checks) outOfMemory(h *host, t *task) error {
-	result, err := h.wait(t.config.ID, 60*time.Second)
+	result, err := h.wait(t.config.ID, patience(60*time.Second))
 	if err == nil && (result.Successful() || !result.OOMKilled) {
 		err = fmt.Errorf("it ended with %+v", *result)
 	}
@@ -277,7 +273,7 @@ func (c checks) outOfMemory(h *host, t *task) error {
 }
 
 func hears(told <-chan *drivers.TaskEvent, t *task, words string) error {
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(patience(10 * time.Second))
 	for {
 		select {
 		case event := <-told:

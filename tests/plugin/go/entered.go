@@ -15,7 +15,7 @@ import (
 
 // Commands beside a running task.
 func (c checks) entered(h *host, t *task) {
-	result, err := h.driver.ExecTask(t.config.ID, []string{"/bin/sh", "-c", "echo out; echo err >&2; exit 3"}, 5*time.Second)
+	result, err := h.driver.ExecTask(t.config.ID, []string{"/bin/sh", "-c", "echo out; echo err >&2; exit 3"}, patience(5*time.Second))
 	if err == nil && (result.ExitResult.ExitCode != 3 || string(result.Stdout) != "out\nerr\n") {
 		err = fmt.Errorf("it gives %q and %+v", result.Stdout, result.ExitResult)
 	}
@@ -23,7 +23,7 @@ func (c checks) entered(h *host, t *task) {
 
 	started := time.Now()
 	_, err = h.driver.ExecTask(t.config.ID, []string{"/bin/sleep", "60"}, 500*time.Millisecond)
-	if time.Since(started) > 5*time.Second {
+	if time.Since(started) > patience(5*time.Second) {
 		err = nil
 	}
 	c.check("one that takes too long is killed and an error", unless(err, "it is not"))
@@ -111,7 +111,7 @@ func (c checks) call(h *host, t *task, command string, tty bool, says []*drivers
 }
 
 func (c checks) hold(h *host, t *task, d dialogue) error {
-	s, err := c.call(h, t, d.command, d.tty, d.says, 10*time.Second)
+	s, err := c.call(h, t, d.command, d.tty, d.says, patience(10*time.Second))
 	switch {
 	case err != nil:
 		return err
@@ -124,7 +124,7 @@ func (c checks) hold(h *host, t *task, d dialogue) error {
 }
 
 func (c checks) flood(h *host, t *task) error {
-	s, err := c.call(h, t, "head -c 10485760 /dev/zero", false, nil, 30*time.Second)
+	s, err := c.call(h, t, "head -c 10485760 /dev/zero", false, nil, patience(30*time.Second))
 	if err == nil && (s.stdout.Len() != 10<<20 || s.code != 0) {
 		err = fmt.Errorf("%d bytes came, and exit code %d", s.stdout.Len(), s.code)
 	}
@@ -139,7 +139,7 @@ func (c checks) givesUp(h *host, t *task) error {
 	if _, err := c.call(h, t, "sleep 301 & sleep 302", false, nil, time.Second); err == nil || !strings.Contains(err.Error(), "deadline") && !strings.Contains(err.Error(), "cancel") {
 		return fmt.Errorf("the call ended with %v", err)
 	}
-	for range 30 {
+	for range 30 * slower {
 		after, err := c.world.cgroups.pids(cgroupName(t))
 		if err != nil || len(after) <= len(before) {
 			return err

@@ -132,7 +132,7 @@ func (h *host) stop() error {
 	socket := h.client.ReattachConfig().Addr.String()
 	started := time.Now()
 	h.client.Kill()
-	if took := time.Since(started); took > 2*time.Second {
+	if took := time.Since(started); took > patience(2*time.Second) {
 		return fmt.Errorf("the plugin took %v to end", took)
 	}
 	if _, err := os.Stat(filepath.Dir(socket)); !errors.Is(err, os.ErrNotExist) {
@@ -147,7 +147,7 @@ func (h *host) murder() error {
 	if err := syscall.Kill(h.pid(), syscall.SIGKILL); err != nil {
 		return err
 	}
-	deadline := time.Now().Add(3 * time.Second)
+	deadline := time.Now().Add(patience(3 * time.Second))
 	for !h.client.Exited() {
 		if time.Now().After(deadline) {
 			return errors.New("the plugin's pipes did not close within 3 s of its death")

@@ -95,9 +95,21 @@ func (o *output) whole() (string, error) {
 	select {
 	case <-o.done:
 		return o.String(), nil
-	case <-time.After(5 * time.Second):
+	case <-time.After(patience(5 * time.Second)):
 		return o.String(), errors.New("the pipe is still open")
 	}
+}
+
+// Waits until a text is there.
+func (o *output) says(text string) error {
+	deadline := time.Now().Add(patience(10 * time.Second))
+	for !strings.Contains(o.String(), text) {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("it says %q", o.String())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return nil
 }
 
 func (o *output) read(from io.ReadCloser) {
@@ -128,7 +140,7 @@ func (w *world) task(h *host, driver string, block map[string]any) (*task, error
 	if err := errors.Join(dirs.Build(), taskDir.Build(w.isolation, nil, user)); err != nil {
 		return nil, err
 	}
-	cpuset, err := w.cgroups.setup(alloc + "." + name)
+	cpuset, err := w.cgroups.setup(alloc+"."+name, "")
 	if err != nil {
 		return nil, err
 	}

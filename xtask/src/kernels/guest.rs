@@ -3,10 +3,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::image::PROGRAMS;
 use super::log::{DONE, EXIT, Log, tail};
 use super::packages::Kernel;
-use super::programs::Programs;
-use super::rows::{Guest, Init, Row};
+use super::programs::{PLUGIN_HOST, Programs, SUITE};
+use super::rows::{Guest, Init, Row, Runs};
 use super::{Result, Store, image};
 
 /// How long a guest may take, from its boot to its end. It takes less than half of that where nothing else runs on two processors.
@@ -22,6 +23,9 @@ const THREADS: &str = "4";
 /// A guest that is emulated takes this much longer.
 const PATIENCE: &str = "20";
 
+/// The crowds of the plugin's host, and how much longer than usual it waits there.
+const CROWDS: &str = "SMOKE_MANY=4 SMOKE_CALLERS=100 SMOKE_PATIENCE=10";
+
 /// Without the mitigations, which change page tables at every system call, emulation is a third faster. Nothing but the end of the kernel is
 /// said on the console. A panic restarts, which `-no-reboot` makes the end.
 const KERNEL: &str = "console=ttyS0 loglevel=1 panic=-1 rdinit=/init mitigations=off";
@@ -30,7 +34,7 @@ const KERNEL: &str = "console=ttyS0 loglevel=1 panic=-1 rdinit=/init mitigations
 pub(crate) fn play(store: &Store, programs: &Programs, row: &Row, guest: &Guest) -> Result<Log> {
     let kernel = Kernel::fetch(store, guest.series)?;
     println!("xtask kernels: {}: {}", row.name, kernel.image.display());
-    let image = image::make(store, programs, &kernel, guest.init)?;
+    let image = image::make(store, programs, &kernel, row.name, guest)?;
     let logs = store.kept("logs")?;
     let console = logs.join(format!("{}.console", row.name));
     let results = logs.join(row.name);
@@ -51,18 +55,28 @@ pub(crate) fn play(store: &Store, programs: &Programs, row: &Row, guest: &Guest)
 
 /// The words of the kernel's command line; those that it does not know become variables of init.
 fn words(row: &Row, guest: &Guest) -> String {
+    let pid_1 = match guest.init {
+        Init::Script => "script",
+        Init::Systemd => "systemd",
+    };
+    let program = match guest.runs {
+        Runs::Suite(only) => suite(row, only),
+        Runs::PluginHost => {
+            format!("SUITE_PROGRAM={PLUGIN_HOST} SUITE_ARGS={PROGRAMS}/encamp {CROWDS}")
+        }
+    };
+    format!("{KERNEL} SUITE_INIT={pid_1} {program}")
+}
+
+fn suite(row: &Row, only: &[&str]) -> String {
     let skip: Vec<_> = row
         .left_out
         .iter()
         .map(|(name, _)| format!("--skip {name}"))
         .collect();
-    let pid_1 = match guest.init {
-        Init::Script => "script",
-        Init::Systemd => "systemd",
-    };
     format!(
-        "{KERNEL} SUITE_INIT={pid_1} ENCAMP_TEST_PATIENCE={PATIENCE} SUITE_ARGS=\"--test-threads={THREADS} {} {}\"",
-        guest.only.join(" "),
+        "SUITE_PROGRAM={SUITE} ENCAMP_TEST_PATIENCE={PATIENCE} SUITE_ARGS=\"--test-threads={THREADS} {} {}\"",
+        only.join(" "),
         skip.join(" ")
     )
 }
@@ -147,6 +161,7 @@ fn runs(said: &str, mut broken: Option<String>) -> Log {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::rows::{Place, ROWS};
 
     #[test]
     fn a_guest_that_hangs_dies_or_ends_badly_is_told_from_one_that_is_done() {
@@ -166,6 +181,25 @@ mod tests {
             broken("kernels: exit 134\nkernels: done", true)
                 .unwrap()
                 .contains("134")
+        );
+    }
+
+    #[test]
+    fn each_guest_is_told_its_program() {
+        let told = |name: &str| {
+            let row = ROWS.iter().find(|row| row.name == name).unwrap();
+            match &row.place {
+                Place::Guest(guest) => words(row, guest),
+                Place::Here(_) => panic!("{name} is no guest"),
+            }
+        };
+        assert!(told("systemd").contains("SUITE_INIT=systemd SUITE_PROGRAM=isolation "));
+        assert!(told("6.1").contains("--skip users::"));
+        assert!(told("plugin").contains("SUITE_PROGRAM=nomad-host SUITE_ARGS=/opt/encamp/encamp "));
+        // The kernel passes no more than 2048 bytes on.
+        assert!(
+            ROWS.iter()
+                .all(|row| matches!(&row.place, Place::Here(_)) || told(row.name).len() < 2048)
         );
     }
 }

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::packages::Kernel;
-use super::programs::{Programs, output, succeed};
-use super::rows::Init;
+use super::programs::{self, Programs, output, succeed};
+use super::rows::{Guest, Init, Runs};
 use super::tree::Tree;
 use super::{Result, Store};
 
 /// Where the programs of the suite are in a guest; `init.sh` knows it too.
-const PROGRAMS: &str = "/opt/encamp";
+pub(crate) const PROGRAMS: &str = "/opt/encamp";
 
 /// Programs of this machine that the tests run, on the host's side or inside of tasks. Whatever else a shell wants is busybox.
 const TOOLS: [&str; 21] = [
@@ -60,23 +60,37 @@ pub(crate) fn make(
     store: &Store,
     programs: &Programs,
     kernel: &Kernel,
-    init: Init,
+    row: &str,
+    guest: &Guest,
 ) -> Result<PathBuf> {
-    let tree = Tree::new(store.kept("tree")?)?;
+    let tree = Tree::new(store.kept("trees")?.join(row))?;
     tools(&tree)?;
-    for entry in std::fs::read_dir(&programs.directory)? {
-        let entry = entry?;
-        let inside = format!("{PROGRAMS}/{}", entry.file_name().to_string_lossy());
-        tree.program(&entry.path(), &inside)?;
+    for program in contents(store, programs, &guest.runs)? {
+        let name = program.file_name().unwrap_or_default().to_string_lossy();
+        tree.program(&program, &format!("{PROGRAMS}/{name}"))?;
     }
     for path in &kernel.modules {
         module(&tree, path)?;
     }
     tree.copy(&store.sources().join("init.sh"), "/init")?;
-    if init == Init::Systemd {
+    if guest.init == Init::Systemd {
         systemd(store, &tree)?;
     }
-    pack(store, &tree)
+    pack(store, &tree, row)
+}
+
+/// The programs under test and those that test them.
+fn contents(store: &Store, programs: &Programs, runs: &Runs) -> Result<Vec<PathBuf>> {
+    match runs {
+        Runs::Suite(_) => {
+            let entries = std::fs::read_dir(&programs.directory)?;
+            entries.map(|entry| Ok(entry?.path())).collect()
+        }
+        Runs::PluginHost => Ok(vec![
+            programs.directory.join("encamp"),
+            programs::plugin_host(store)?,
+        ]),
+    }
 }
 
 fn tools(tree: &Tree) -> Result<()> {
@@ -131,8 +145,8 @@ fn systemd(store: &Store, tree: &Tree) -> Result<()> {
 }
 
 /// Not compressed: to unpack it would take the guest longer than to be handed it.
-fn pack(store: &Store, tree: &Tree) -> Result<PathBuf> {
-    let image = store.kept("images")?.join("initramfs");
+fn pack(store: &Store, tree: &Tree, row: &str) -> Result<PathBuf> {
+    let image = store.kept("images")?.join(row);
     let script = "find . -mindepth 1 -print0 | cpio --null --create --format=newc --owner=0:0 --quiet > \"$0\"";
     let mut shell = Command::new("sh");
     shell.args(["-c", script]).arg(&image);

@@ -12,6 +12,12 @@ pub(crate) struct Programs {
 /// The suite.
 pub(crate) const SUITE: &str = "isolation";
 
+/// The program that drives both plugins through Nomad's own client code.
+pub(crate) const PLUGIN_HOST: &str = "nomad-host";
+
+/// Where Go's own archives put it, which is on nobody's `PATH` by itself.
+const USUAL_GO: &str = "/usr/local/go/bin/go";
+
 /// Where the C programs of the suite lie.
 const C: &str = "tests/isolation";
 
@@ -49,6 +55,20 @@ impl Programs {
         cc.arg(self.directory.join(name)).arg(source);
         succeed(&mut cc)
     }
+}
+
+/// Builds the plugin's host, static and without its symbols, which are a third of it.
+pub(crate) fn plugin_host(store: &Store) -> Result<PathBuf> {
+    let host = store.kept("go")?.join(PLUGIN_HOST);
+    let go = ["go", USUAL_GO]
+        .into_iter()
+        .find(|go| Command::new(go).arg("version").output().is_ok())
+        .ok_or("no go on this machine, which builds tests/plugin/go")?;
+    let mut build = Command::new(go);
+    build.args(["build", "-mod=readonly", "-ldflags", "-s -w", "-o"]);
+    build.arg(&host).arg(".").env("CGO_ENABLED", "0");
+    succeed(build.current_dir(store.root.join("tests/plugin/go")))?;
+    Ok(host)
 }
 
 /// The probe as the suite builds it, static.

@@ -29,8 +29,15 @@ pub(crate) struct Guest {
     pub(crate) series: &'static str,
     /// Who is PID 1 once the root is no ramdisk any more.
     pub(crate) init: Init,
-    /// Parts of the names of the tests that are run; all without a word.
-    pub(crate) only: &'static [&'static str],
+    pub(crate) runs: Runs,
+}
+
+/// What a guest is for.
+pub(crate) enum Runs {
+    /// The suite; parts of the names of the tests that are run, all without a word.
+    Suite(&'static [&'static str]),
+    /// The host of `tests/plugin`, with smaller crowds than elsewhere.
+    PluginHost,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -142,7 +149,7 @@ pub(crate) const ROWS: &[Row] = &[
         place: Place::Guest(Guest {
             series: "6.1",
             init: Init::Script,
-            only: &[],
+            runs: Runs::Suite(&[]),
         }),
         left_out: TOO_LONG,
     },
@@ -152,7 +159,7 @@ pub(crate) const ROWS: &[Row] = &[
         place: Place::Guest(Guest {
             series: "6.12",
             init: Init::Script,
-            only: &[],
+            runs: Runs::Suite(&[]),
         }),
         left_out: TOO_LONG,
     },
@@ -162,7 +169,17 @@ pub(crate) const ROWS: &[Row] = &[
         place: Place::Guest(Guest {
             series: "6.1",
             init: Init::Systemd,
-            only: &["systemd::", "cgroup::"],
+            runs: Runs::Suite(&["systemd::", "cgroup::"]),
+        }),
+        left_out: &[],
+    },
+    Row {
+        name: "plugin",
+        about: "Debian's Linux 6.12 in a virtual machine: both plugins under Nomad's own client code, on pure cgroup v2",
+        place: Place::Guest(Guest {
+            series: "6.12",
+            init: Init::Script,
+            runs: Runs::PluginHost,
         }),
         left_out: &[],
     },

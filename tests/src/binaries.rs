@@ -6,12 +6,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use need::PROGRAMS;
+
 /// Takes the place of the binary that the suite would build.
 pub const ENCAMP_BIN: &str = "ENCAMP_BIN";
-
-/// A directory of programs that were built elsewhere, for machines without cargo and a C compiler: `encamp`, `probe`, and each C
-/// program of the suites by the name of its source.
-pub const PROGRAMS: &str = "ENCAMP_TEST_PROGRAMS";
 
 /// What a probe that stays behind would be known by.
 pub const PROBE_PREFIX: &str = "encamp-probe-";

@@ -18,10 +18,7 @@ fn world() -> Option<(World, CpuSet)> {
     let world = World::new().filter(|world| world.has(&[Controller::Cpuset]))?;
     let usable = world.host.usable_cpus().unwrap();
     match usable.len() {
-        0 | 1 => skip(
-            "controllers",
-            "one processor cannot be shared out".to_owned(),
-        ),
+        0 | 1 => skip("controllers", "one processor cannot be shared out"),
         _ => Some((world, usable)),
     }
 }

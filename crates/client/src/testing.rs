@@ -1,6 +1,5 @@
 //! A fresh directory for each test, gone with it.
 #![allow(clippy::unwrap_used, reason = "tests")]
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -42,19 +41,7 @@ pub(crate) fn me() -> Owner {
     }
 }
 
-/// True with root; without it says loudly that the test was skipped, or fails where `ENCAMP_TEST_REQUIRE` asks for it.
+/// True with root; without it says loudly that the test was skipped, or fails where that is asked for.
 pub(crate) fn root() -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-    let is_required = |word: &str| matches!(word.trim(), "all" | "root");
-    assert!(
-        !required.split(',').any(is_required),
-        "this test needs root"
-    );
-    // The harness hides what passing tests print by eprintln; a skipped test must be seen.
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
-    false
+    need::require(&[need::Need::Root])
 }

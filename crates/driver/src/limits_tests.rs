@@ -146,10 +146,7 @@ fn both_have_the_limits_that_nomad_lacks() {
 
 /// A cgroup of this test's own; `None`, said aloud, where none can be made.
 fn cgroup(name: &str) -> Option<(Host, String, Cgroup)> {
-    let required = std::env::var_os("ENCAMP_TEST_REQUIRE").is_some();
-    if !rustix::process::geteuid().is_root() {
-        assert!(!required, "this test needs root");
-        eprintln!("SKIPPED: needs root");
+    if !need::require(&[need::Need::Root]) {
         return None;
     }
     let host = Host::detect().unwrap();

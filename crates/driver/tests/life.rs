@@ -39,15 +39,7 @@ struct World {
 }
 
 fn privileged() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    assert!(
-        root || std::env::var_os("ENCAMP_TEST_REQUIRE").is_none(),
-        "these tests need root"
-    );
-    if !root {
-        eprintln!("SKIPPED: needs root");
-    }
-    root
+    need::require(&[need::Need::Root])
 }
 
 fn world(kind: Kind, name: &str, config: &[(&str, Value)]) -> World {
@@ -189,6 +181,16 @@ fn sh(script: &str) -> Vec<(&'static str, Value)> {
 }
 
 impl World {
+    /// Waits for the task's file `local/ready`.
+    fn until_ready(&self) {
+        let ready = self.task.alloc_dir.join("web/local/ready");
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while !ready.exists() {
+            assert!(std::time::Instant::now() < deadline, "it is never ready");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     fn start(&self) -> Result<Task, StartError> {
         self.driver.start(&self.task)
     }
@@ -288,10 +290,10 @@ fn nothing_is_left_of_a_destroyed_task() {
 fn a_stop_is_polite_then_hard() {
     quietly(
         "polite",
-        &sh("trap 'exit 3' TERM; while :; do sleep 0.05; done"),
+        &sh("trap 'exit 3' TERM; echo >local/ready; while :; do sleep 0.05; done"),
         |world| {
             let task = world.start().unwrap();
-            std::thread::sleep(Duration::from_millis(300));
+            world.until_ready();
             task.stop("SIGTERM", Duration::from_secs(5)).unwrap();
             assert_eq!(task.wait().unwrap().exit_code, 3);
             task.destroy(false).unwrap();
@@ -299,10 +301,10 @@ fn a_stop_is_polite_then_hard() {
     );
     quietly(
         "hard",
-        &sh("trap '' TERM; while :; do sleep 0.05; done"),
+        &sh("trap '' TERM; echo >local/ready; while :; do sleep 0.05; done"),
         |world| {
             let task = world.start().unwrap();
-            std::thread::sleep(Duration::from_millis(300));
+            world.until_ready();
             task.stop("term", Duration::from_millis(200)).unwrap();
             let result = task.wait().unwrap();
             assert_eq!((result.exit_code, result.signal), (137, 9));

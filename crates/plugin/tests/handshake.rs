@@ -228,8 +228,9 @@ fn somebody_else_connects() {
 
 #[test]
 fn another_users_connection_is_refused() {
-    if !is_root() {
-        return eprintln!("SKIPPED: only root can connect as somebody else");
+    // Nobody else can connect as somebody else.
+    if !need::require(&[need::Need::Root]) {
+        return;
     }
     let host = Host::start("exec", &[]);
     let open = |path: &std::path::Path, mode| {
@@ -248,8 +249,4 @@ fn another_users_connection_is_refused() {
         "{}",
         String::from_utf8_lossy(&other.stdout)
     );
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|us| std::os::unix::fs::MetadataExt::uid(&us) == 0)
 }

@@ -16,7 +16,10 @@ const DRAWN: &[(&str, &[&str])] = &[
 ];
 
 /// Members that are no part of the product.
-const TOOLS: &[&str] = &["suite", "probe", "benches", "xtask"];
+const TOOLS: &[&str] = &["suite", "need", "probe", "benches", "xtask"];
+
+/// The one of them that tests of the product's crates may use.
+const FOR_TESTS: &str = "need";
 
 /// What makes a crate asynchronous, with everything that begins with the name and a hyphen.
 const ASYNCHRONOUS: &[&str] = &["tokio", "tonic", "prost"];
@@ -61,7 +64,9 @@ fn wrong_arrows(metadata: &Metadata, package: &Package) -> Vec<String> {
     package
         .dependencies
         .iter()
-        .filter_map(|dependency| metadata.packages.get(&dependency.id))
+        .filter_map(|dependency| Some((dependency, metadata.packages.get(&dependency.id)?)))
+        .filter(|(dependency, to)| !(dependency.only_dev && to.name == FOR_TESTS))
+        .map(|(_, to)| to)
         .filter(|to| own.contains_key(to.name.as_str()) && !allowed.contains(to.name.as_str()))
         .map(|to| {
             format!(

@@ -10,13 +10,8 @@ use cgroup::{Cgroup, Controller, Host, Paths, Version};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(10);
 
-pub(crate) fn skip<T>(need: &str, reason: String) -> Option<T> {
-    let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-    let must = required
-        .split(',')
-        .any(|word| word.trim() == need || word.trim() == "all");
-    assert!(!must, "ENCAMP_TEST_REQUIRE={required}, but {reason}");
-    eprintln!("SKIPPED: {reason}");
+pub(crate) fn skip<T>(need: &str, reason: &str) -> Option<T> {
+    need::unmet(need, reason);
     None
 }
 
@@ -30,11 +25,11 @@ impl World {
     pub(crate) fn new() -> Option<World> {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         if !rustix::process::geteuid().is_root() {
-            return skip("root", "making cgroups needs root".to_owned());
+            return skip("root", "making cgroups needs root");
         }
         let host = match Host::detect() {
             Ok(host) => host,
-            Err(error) => return skip("cgroup", error.to_string()),
+            Err(error) => return skip("cgroup", &error.to_string()),
         };
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         Some(World {
@@ -66,9 +61,11 @@ impl World {
                 && !on_v2.split(' ').any(|name| name == controller.name())
         };
         match controllers.iter().find(lacks) {
-            Some(missing) => {
-                skip::<()>("controllers", format!("this host lacks {}", missing.name())).is_some()
-            }
+            Some(missing) => skip::<()>(
+                "controllers",
+                &format!("this host lacks {}", missing.name()),
+            )
+            .is_some(),
             None => true,
         }
     }

@@ -23,13 +23,7 @@ pub(crate) struct World {
 #[allow(dead_code, reason = "each test program uses its part")]
 impl World {
     pub(crate) fn new() -> Option<World> {
-        if !rustix::process::geteuid().is_root() {
-            let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-            assert!(
-                !required.contains("root") && !required.contains("all"),
-                "root is required"
-            );
-            eprintln!("SKIPPED: needs root");
+        if !need::require(&[need::Need::Root]) {
             return None;
         }
         let name = format!(

@@ -1,5 +1,8 @@
 //! What a test needs of the machine. Without it the test is skipped, loudly; `ENCAMP_TEST_REQUIRE` turns skipping into failing.
+#![forbid(unsafe_code)]
+
 use std::io::Write;
+use std::path::Path;
 use std::process::Command;
 
 use landlock::{
@@ -55,6 +58,10 @@ const NAMES: &[(Need, &str)] = &[
 /// Names of needs, separated by commas, that must be met; `all` for every one.
 pub const REQUIRE: &str = "ENCAMP_TEST_REQUIRE";
 
+/// A directory of programs that were built elsewhere, for machines without cargo and a C compiler: `encamp`, `probe`, and each C
+/// program of the suites by the name of its source.
+pub const PROGRAMS: &str = "ENCAMP_TEST_PROGRAMS";
+
 /// Whether the calling test can run here: `if !require(&[Need::Root]) { return; }`.
 ///
 /// A need that is not met skips the test with a line on standard error, past the capture of the test harness.
@@ -74,6 +81,25 @@ pub fn require(needs: &[Need]) -> bool {
     skip(&reason, word, |required| is_required(*need, required))
 }
 
+/// Says that the calling test is about machines of another kind than this one; `all` does not ask for it. What is held by the lists of
+/// `tests/kernels` runs somewhere; the rest says it each time.
+pub fn elsewhere(reason: &str) {
+    let _ = skip(reason, "ELSEWHERE", |_| false);
+}
+
+/// Says that the calling test is skipped for a reason of its own, by a name that `ENCAMP_TEST_REQUIRE` can have; `all` asks for it.
+///
+/// # Panics
+/// As [`require`].
+pub fn unmet(name: &str, reason: &str) {
+    let asked = |required: &str| words(required).any(|word| word == "all" || word == name);
+    let _ = skip(reason, "SKIPPED", asked);
+}
+
+fn words(required: &str) -> impl Iterator<Item = &str> {
+    required.split(',').map(str::trim)
+}
+
 fn skip(reason: &str, word: &str, is_asked_for: impl Fn(&str) -> bool) -> bool {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     assert!(
@@ -86,25 +112,26 @@ fn skip(reason: &str, word: &str, is_asked_for: impl Fn(&str) -> bool) -> bool {
     false
 }
 
-/// Whether the calling test can have these programs of `/usr/bin`, where every task sees them too. As [`require`] otherwise; `all` asks
+/// Whether the calling test can have these programs: paths, or names in `/usr/bin`, where every task sees them too. As [`require`] otherwise; `all` asks
 /// for them.
 ///
 /// # Panics
 /// As [`require`].
 #[must_use]
 pub fn programs(names: &[String]) -> bool {
-    let is_missing = |name: &&String| !std::path::Path::new("/usr/bin").join(name).exists();
-    let all = |required: &str| required.split(',').any(|word| word.trim() == "all");
-    let missing = names.iter().find(is_missing);
-    missing.is_none_or(|name| skip(&format!("no /usr/bin/{name}"), "SKIPPED", all))
+    // A path stays what it is.
+    let place = |name: &String| Path::new("/usr/bin").join(name);
+    let is_missing = |name: &&String| !place(name).exists();
+    let all = |required: &str| words(required).any(|word| word == "all");
+    let missing = names.iter().find(is_missing).map(place);
+    missing.is_none_or(|place| skip(&format!("no {}", place.display()), "SKIPPED", all))
 }
 
 fn is_required(need: Need, required: &str) -> bool {
     let name = NAMES
         .iter()
         .find_map(|(known, name)| (*known == need).then_some(*name));
-    let mut words = required.split(',').map(str::trim);
-    name.is_some_and(|name| words.any(|word| word == "all" || word == name))
+    name.is_some_and(|name| words(required).any(|word| word == "all" || word == name))
 }
 
 impl Need {
@@ -128,7 +155,7 @@ impl Need {
             Need::DetachedMounts => detached_mounts_missing(),
             Need::Go => program_missing("go", "version"),
             // Where programs come compiled nobody needs a compiler.
-            Need::Cc if std::env::var_os(crate::binaries::PROGRAMS).is_some() => None,
+            Need::Cc if std::env::var_os(PROGRAMS).is_some() => None,
             Need::Cc => program_missing("cc", "--version"),
             Need::Ramdisk => ramdisk_missing(),
             Need::Systemd => systemd_missing(),
@@ -145,7 +172,7 @@ fn cgroup_missing() -> Option<String> {
     ];
     let base = bases
         .iter()
-        .find(|base| std::path::Path::new(base).join("cgroup.procs").exists());
+        .find(|base| Path::new(base).join("cgroup.procs").exists());
     let Some(base) = base else {
         return Some("no cgroup hierarchy is mounted at /sys/fs/cgroup".to_owned());
     };
@@ -194,7 +221,7 @@ fn ramdisk_missing() -> Option<String> {
 
 /// As sd_booted(3) does.
 fn systemd_missing() -> Option<String> {
-    let booted = std::path::Path::new("/run/systemd/system").is_dir();
+    let booted = Path::new("/run/systemd/system").is_dir();
     (!booted).then(|| "systemd is not PID 1".to_owned())
 }
 

@@ -4,7 +4,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use crate::{Outcome, Repository};
 
@@ -119,7 +119,10 @@ fn fuzz(directory: &Path, target: &str, seconds: u64) -> Result<Option<String>, 
         std::fs::create_dir_all(fresh)?;
     }
     println!("xtask: fuzz {target}: {seconds} s");
+    let begin = SystemTime::now();
+    let scratch = Scratch::new(target)?;
     let output = Command::new(built)
+        .env("TMPDIR", &scratch.0)
         .args(LIMITS)
         .args([
             format!("-max_total_time={seconds}"),
@@ -137,14 +140,42 @@ fn fuzz(directory: &Path, target: &str, seconds: u64) -> Result<Option<String>, 
             .for_each(|line| println!("xtask: fuzz {target}: {line}"));
         return Ok(None);
     }
-    Ok(Some(report(target, &said, &crashes)?))
+    Ok(Some(report(target, &said, &crashes, begin)?))
 }
 
-/// What was said, and the newest input that it was said of.
-fn report(target: &str, said: &str, crashes: &Path) -> Result<String, Box<dyn Error>> {
+/// Where a target may write; in memory, where there is a place for it.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(target: &str) -> std::io::Result<Scratch> {
+        let memory = Path::new("/dev/shm");
+        let base = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
+        let own = base.join(format!("encamp-fuzz-{target}-{}", std::process::id()));
+        std::fs::create_dir(&own)?;
+        Ok(Scratch(own))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What was said, and the input that it was said of.
+fn report(
+    target: &str,
+    said: &str,
+    crashes: &Path,
+    begin: SystemTime,
+) -> Result<String, Box<dyn Error>> {
     let lines: Vec<&str> = said.lines().collect();
     let end = lines[lines.len().saturating_sub(40)..].join("\n");
-    let Some(input) = newest(crashes)? else {
+    let Some(input) = newest(crashes, begin)? else {
         return Ok(format!("fuzz {target} failed:\n{end}"));
     };
     let text = String::from_utf8_lossy(&std::fs::read(&input)?).into_owned();
@@ -154,12 +185,14 @@ fn report(target: &str, said: &str, crashes: &Path) -> Result<String, Box<dyn Er
     ))
 }
 
-fn newest(directory: &Path) -> Result<Option<PathBuf>, Box<dyn Error>> {
+/// Of this run: an earlier one may have left some, too.
+fn newest(directory: &Path, begin: SystemTime) -> Result<Option<PathBuf>, Box<dyn Error>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
         files.push((entry.metadata()?.modified()?, entry.path()));
     }
+    files.retain(|(modified, _)| *modified >= begin);
     files.sort();
     Ok(files.pop().map(|(_, path)| path))
 }

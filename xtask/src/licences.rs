@@ -4,13 +4,15 @@
 //! `deny.toml` is written for both.
 use toml::Table;
 
-use crate::metadata::{Metadata, Package};
+use crate::metadata::{self, Metadata, Package};
 use crate::{Outcome, Repository};
 
 /// The lists of `deny.toml` that are held.
 #[derive(Debug, Default)]
 struct Policy {
     allow: Vec<String>,
+    /// What one package beside that may have, by its name.
+    exceptions: Vec<(String, Vec<String>)>,
     banned: Vec<String>,
     registries: Vec<String>,
 }
@@ -19,13 +21,20 @@ struct Policy {
 pub(crate) fn run(repository: &Repository) -> Outcome {
     let text = std::fs::read_to_string(repository.root.join("deny.toml"))?;
     let policy = read(&text)?;
-    Ok(check(&policy, &repository.metadata))
+    let mut found = check(&policy, &repository.metadata);
+    // Its own workspace: what only the targets need is nobody's licence in use, and held all the same.
+    let fuzz = metadata::load(&repository.root.join("fuzz"))?;
+    found.extend(each(&policy, &fuzz));
+    found.sort();
+    found.dedup();
+    Ok(found)
 }
 
 fn read(text: &str) -> Result<Policy, Box<dyn std::error::Error>> {
     let table: Table = text.parse()?;
     let policy = Policy {
         allow: list(&table, "licenses", "allow"),
+        exceptions: exceptions(&table),
         banned: list(&table, "bans", "deny"),
         registries: list(&table, "sources", "allow-registry"),
     };
@@ -44,6 +53,19 @@ fn list(table: &Table, section: &str, key: &str) -> Vec<String> {
     entries.into_iter().flatten().filter_map(name).collect()
 }
 
+fn exceptions(table: &Table) -> Vec<(String, Vec<String>)> {
+    let entries = table
+        .get("licenses")
+        .and_then(|section| section.get("exceptions"))
+        .and_then(toml::Value::as_array);
+    let read = |entry: &toml::Value| {
+        let allow = entry.get("allow")?.as_array()?;
+        let allow = allow.iter().filter_map(toml::Value::as_str);
+        Some((name(entry)?, allow.map(String::from).collect()))
+    };
+    entries.into_iter().flatten().filter_map(read).collect()
+}
+
 fn name(entry: &toml::Value) -> Option<String> {
     let named = entry
         .get("crate")
@@ -53,22 +75,34 @@ fn name(entry: &toml::Value) -> Option<String> {
 }
 
 fn check(policy: &Policy, metadata: &Metadata) -> Vec<String> {
-    let mut found: Vec<_> = metadata
+    let mut found: Vec<_> = each(policy, metadata).collect();
+    found.extend(unused(policy, metadata));
+    found
+}
+
+fn each<'a>(policy: &'a Policy, metadata: &'a Metadata) -> impl Iterator<Item = String> + 'a {
+    metadata
         .packages
         .values()
         .flat_map(|package| of_package(policy, package))
-        .collect();
-    found.extend(unused(policy, metadata));
-    found
 }
 
 fn of_package(policy: &Policy, package: &Package) -> Vec<String> {
     let name = format!("{} {}", package.name, package.version);
     let mut found = Vec::new();
+    let excepted = policy
+        .exceptions
+        .iter()
+        .filter(|(of, _)| *of == package.name);
+    let allow: Vec<String> = excepted
+        .flat_map(|(_, allow)| allow)
+        .chain(&policy.allow)
+        .cloned()
+        .collect();
     match package
         .license
         .as_deref()
-        .map(|license| allowed(license, &policy.allow))
+        .map(|license| allowed(license, &allow))
     {
         Some(Ok(true)) => {}
         Some(Ok(false)) => found.push(format!(
@@ -168,7 +202,7 @@ impl<'a, Words: Iterator<Item = &'a str>> Parser<'a, Words> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
-    use super::{Policy, allowed, check, read};
+    use super::{Policy, allowed, check, each, read};
     use crate::metadata::{Metadata, Package};
 
     const POLICY: &str = r#"
@@ -262,6 +296,19 @@ mod tests {
                 found.iter().any(|line| line == expected),
                 "{expected}: {found:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_exception_is_for_one_package() {
+        let policy = Policy {
+            exceptions: vec![("a".to_owned(), vec!["NCSA".to_owned()])],
+            ..policy()
+        };
+        let good = "registry+https://example.org/index";
+        for (name, expected) in [("a", 0), ("b", 1)] {
+            let metadata = package(name, Some("MIT AND NCSA"), good);
+            assert_eq!(each(&policy, &metadata).count(), expected, "{name}");
         }
     }
 

@@ -17,7 +17,7 @@ mod prepush;
 mod protos;
 mod source;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A word of the command line, what it does in one line, and the function that does it.
@@ -111,7 +111,7 @@ fn finish(made: Result<(), Box<dyn std::error::Error + Send + Sync>>) -> Outcome
 }
 
 fn repository() -> Result<Repository, Box<dyn std::error::Error>> {
-    let metadata = metadata::load()?;
+    let metadata = metadata::load(Path::new("."))?;
     Ok(Repository {
         root: metadata.root.clone(),
         metadata,

@@ -1,6 +1,6 @@
 //! `cargo metadata`, as far as the checks need it.
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
@@ -55,11 +55,12 @@ impl Metadata {
     }
 }
 
-/// Asks cargo. `--locked`: what is checked is what is committed.
-pub(crate) fn load() -> Result<Metadata, Failure> {
+/// Asks cargo of the workspace that this directory is in. `--locked`: what is checked is what is committed.
+pub(crate) fn load(directory: &Path) -> Result<Metadata, Failure> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(directory)
         .output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned().into());

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 use suite::need::{programs, require};
 use suite::run::{PATIENCE, patience};
 use suite::{Need, Running, World};
@@ -59,17 +59,15 @@ fn redis_keeps_its_data_in_a_volume_over_a_crash_and_a_stop() {
     let world = World::shared();
     let volume = volume(world.directory());
     let running = start(&world, &volume);
-    let port = port(&running);
+    let (pid, port) = started(&running);
     assert_eq!(ask(port, "SET greeting hello"), "+OK");
-    // Ends it with exit code 0: a service is started again whatever its code.
-    let _ =
-        TcpStream::connect(("127.0.0.1", port)).map(|mut stream| stream.write_all(b"SHUTDOWN\r\n"));
+    kill_process(pid, Signal::KILL).unwrap();
     running.wait_for_stderr("restarting in");
-    assert_eq!(ask(port, "EXISTS greeting"), ":1", "after a restart");
+    assert_eq!(ask(port, "EXISTS greeting"), ":1", "after a crash");
     stop(running);
     let running = start(&world, &volume);
     assert_eq!(
-        ask(self::port(&running), "STRLEN greeting"),
+        ask(started(&running).1, "STRLEN greeting"),
         ":5",
         "after a stop"
     );
@@ -98,10 +96,16 @@ fn start(world: &World, volume: &Path) -> Running {
     Running::start(world.command_of_text(JOB).arg("-c").arg(file))
 }
 
-/// From the line that says where the task is.
-fn port(running: &Running) -> u16 {
+/// From the line that says who and where the task is.
+fn started(running: &Running) -> (Pid, u16) {
     let told = running.wait_for_stderr("started, pid");
-    let (_, rest) = told.split_once("redis=127.0.0.1:").unwrap();
+    let pid = number(&told, "started, pid ");
+    let port = number(&told, "redis=127.0.0.1:");
+    (Pid::from_raw(pid).unwrap(), u16::try_from(port).unwrap())
+}
+
+fn number(told: &str, behind: &str) -> i32 {
+    let (_, rest) = told.split_once(behind).unwrap();
     let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
     digits.parse().unwrap()
 }

@@ -3,7 +3,8 @@
 #
 #   tests/nomad/guest.sh [SCENARIO…]      as root; results come out as they do from run.sh
 #
-# ENCAMP_NOMAD, ENCAMP, ENCAMP_EXEC2   as for run.sh
+# ENCAMP_NOMAD, ENCAMP_EXEC2           as for run.sh
+# ENCAMP                               the encamp binary (default: target/debug/encamp)
 # SERIES                               the kernel's, of Debian's packages (default 6.12)
 #
 # Wants qemu-system-x86, busybox-static and cpio beside what run.sh wants.

@@ -247,7 +247,6 @@ s_http() {
 
 s_java() {
     local etc
-    etc=$(readlink -f "$(dirname "$(readlink -f "$(command -v java || echo /none)")")/../conf" 2>/dev/null)
     etc=$(find /etc -maxdepth 1 -name 'java*openjdk' | head -1)
     if ! command -v javac >/dev/null || [ -z "$etc" ]; then
         leave_out "java: no JDK of Debian's here"

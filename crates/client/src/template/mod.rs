@@ -7,6 +7,8 @@
 //! ```
 
 mod blocks;
+#[cfg(test)]
+mod bounds;
 mod env_file;
 mod files;
 mod functions;

@@ -1,8 +1,10 @@
 //! Lists and maps.
 use std::collections::BTreeMap;
 
+use memchr::memmem;
+
 use super::super::go::{Map, Parameter, Value};
-use super::{Entry, entry, text, word};
+use super::{Entry, Rendering, entry, text, word};
 
 pub(super) const TABLE: &[Entry] = &[
     entry("in", ANY_TWO, None, |_, args| {
@@ -11,28 +13,20 @@ pub(super) const TABLE: &[Entry] = &[
     entry("contains", ANY_TWO, None, |_, args| {
         Ok(Value::Bool(is_in(&args[1], &args[0])))
     }),
-    entry("containsAll", LIST_AND_ANY, None, |_, args| {
-        Ok(Value::Bool(
-            items(args).iter().all(|item| is_in(&args[1], item)),
-        ))
+    entry("containsAll", LIST_AND_ANY, None, |rendering, args| {
+        Ok(Value::Bool(!is_any(rendering, args, false)?))
     }),
-    entry("containsAny", LIST_AND_ANY, None, |_, args| {
-        Ok(Value::Bool(
-            items(args).iter().any(|item| is_in(&args[1], item)),
-        ))
+    entry("containsAny", LIST_AND_ANY, None, |rendering, args| {
+        Ok(Value::Bool(is_any(rendering, args, true)?))
     }),
-    entry("containsNone", LIST_AND_ANY, None, |_, args| {
-        Ok(Value::Bool(
-            !items(args).iter().any(|item| is_in(&args[1], item)),
-        ))
+    entry("containsNone", LIST_AND_ANY, None, |rendering, args| {
+        Ok(Value::Bool(!is_any(rendering, args, true)?))
     }),
-    entry("containsNotAll", LIST_AND_ANY, None, |_, args| {
-        Ok(Value::Bool(
-            !items(args).iter().all(|item| is_in(&args[1], item)),
-        ))
+    entry("containsNotAll", LIST_AND_ANY, None, |rendering, args| {
+        Ok(Value::Bool(is_any(rendering, args, false)?))
     }),
     entry("splitToMap", THREE_TEXTS, None, |_, args| {
-        Ok(split_to_map(args))
+        split_to_map(args)
     }),
     entry("explodeMap", &[Parameter::Map], None, |_, args| {
         explode(args)
@@ -58,9 +52,7 @@ fn items(args: &[Value]) -> &[Value] {
 /// Whether a list has a value, or a text another.
 fn is_in(all: &Value, value: &Value) -> bool {
     match (all, value) {
-        (Value::Text(all), Value::Text(part)) => {
-            part.is_empty() || all.windows(part.len()).any(|window| window == &**part)
-        }
+        (Value::Text(all), Value::Text(part)) => memmem::find(all, part).is_some(),
         (Value::List(list), value) => list.items.iter().any(|item| match (item, value) {
             (Value::Int(one), Value::Int(other)) => one == other,
             (Value::Float(one), Value::Float(other)) => one == other,
@@ -71,9 +63,20 @@ fn is_in(all: &Value, value: &Value) -> bool {
     }
 }
 
-fn split_to_map(args: &[Value]) -> Value {
+/// Whether any item of the first argument is in the second, or is not. Each item costs a walk through the second.
+fn is_any(rendering: &mut Rendering<'_>, args: &[Value], wanted: bool) -> Result<bool, String> {
+    for item in items(args) {
+        rendering.budget.spend(args[1].weight())?;
+        if is_in(&args[1], item) == wanted {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn split_to_map(args: &[Value]) -> Result<Value, String> {
     let (between, inside, text) = (word(args, 0), word(args, 1), word(args, 2));
-    let parts = text::parts(&between, &text).into_iter();
+    let parts = text::parts(&between, &text)?.into_iter();
     let pairs = parts.filter_map(|part| part.split_once(&*inside));
     let entries = pairs.map(|(name, value)| (name.to_owned(), Value::text(value)));
     Value::texts(entries.collect())

@@ -15,7 +15,7 @@ mod yaml_write;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::go::{Function, Parameter, Value, World};
+use super::go::{Budget, Function, Parameter, Value, World};
 
 pub(crate) use unavailable::unavailable;
 
@@ -76,6 +76,8 @@ pub trait Surroundings {
 pub(crate) struct Rendering<'a> {
     around: &'a mut dyn Surroundings,
     notes: BTreeMap<String, Value>,
+    expressions: regex::Expressions,
+    budget: Budget,
 }
 
 impl<'a> Rendering<'a> {
@@ -83,11 +85,17 @@ impl<'a> Rendering<'a> {
         Rendering {
             around,
             notes: BTreeMap::new(),
+            expressions: regex::Expressions::default(),
+            budget: Budget::new(),
         }
     }
 }
 
 impl World for Rendering<'_> {
+    fn budget(&mut self) -> &mut Budget {
+        &mut self.budget
+    }
+
     fn function(&self, name: &str) -> Option<Function> {
         find(name).map(|entry| entry.function)
     }
@@ -100,7 +108,7 @@ impl World for Rendering<'_> {
     }
 
     fn scratch(&mut self, method: &str, args: &[Value]) -> Result<Value, String> {
-        scratch::call(&mut self.notes, method, args)
+        scratch::call(&mut self.notes, &mut self.budget, method, args)
     }
 }
 

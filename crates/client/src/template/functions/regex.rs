@@ -1,22 +1,46 @@
 //! Go's regular expressions, by those of the `regex` crate: both take linear time.
+use std::collections::BTreeMap;
+
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
-use super::super::go::Buffer;
+use super::super::go::{Buffer, MAX_OUTPUT, TOO_LARGE};
+use super::Rendering;
 
 /// What one expression may take when it is compiled.
 const MAX_SIZE: usize = 1 << 20;
+/// How many are kept.
+const MOST_KEPT: usize = 32;
 
-pub(super) fn is_match(pattern: &str, text: &[u8]) -> Result<bool, String> {
-    Ok(compile(pattern)?.is_match(text))
+/// Expressions that are compiled.
+pub(super) type Expressions = BTreeMap<String, Regex>;
+
+impl Rendering<'_> {
+    /// An expression, compiled if the template has not used it just now.
+    pub(super) fn expression(&mut self, pattern: &str) -> Result<&Regex, String> {
+        let known = match self.expressions.remove(pattern) {
+            Some(known) => known,
+            None => {
+                self.budget.spend(MAX_SIZE)?;
+                compile(pattern)?
+            }
+        };
+        if self.expressions.len() >= MOST_KEPT {
+            self.expressions.clear();
+        }
+        Ok(self.expressions.entry(pattern.to_owned()).or_insert(known))
+    }
 }
 
-pub(super) fn replace_all(pattern: &str, by: &[u8], text: &[u8]) -> Result<Vec<u8>, String> {
-    let regex = compile(pattern)?;
+pub(super) fn replace_all(regex: &Regex, by: &[u8], text: &[u8]) -> Result<Vec<u8>, String> {
+    let references = by.iter().filter(|byte| **byte == b'$').count();
     let mut to = Buffer::default();
     let mut end = 0;
     for found in regex.captures_iter(text) {
         let whole = found.get_match();
         to.push(&text[end..whole.start()]);
+        if references.saturating_mul(whole.len()) > MOST_EXPANDED {
+            return Err(TOO_LARGE.to_owned());
+        }
         to.push(expanded(&found, by));
         end = whole.end();
         if to.is_over() {
@@ -26,6 +50,9 @@ pub(super) fn replace_all(pattern: &str, by: &[u8], text: &[u8]) -> Result<Vec<u
     to.push(&text[end..]);
     to.finish()
 }
+
+/// What one replacement may come to, if each of its references stood for the whole match.
+const MOST_EXPANDED: usize = 4 * MAX_OUTPUT;
 
 fn expanded(found: &Captures<'_>, by: &[u8]) -> Vec<u8> {
     let mut expanded = Vec::new();

@@ -2,11 +2,12 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::super::go::Value;
+use super::super::go::{Budget, Map, Value};
 
 /// Calls one of its methods.
 pub(super) fn call(
     notes: &mut BTreeMap<String, Value>,
+    budget: &mut Budget,
     method: &str,
     args: &[Value],
 ) -> Result<Value, String> {
@@ -29,9 +30,12 @@ pub(super) fn call(
             notes.entry(name.clone()).or_insert(value);
             Ok(Value::text(""))
         }
-        ("MapSet", [name, key, ..], 3) => map_set(notes, name, key, value, true),
-        ("MapSetX", [name, key, ..], 3) => map_set(notes, name, key, value, false),
-        ("MapValues", [name], 1) => map_values(notes.get(name)),
+        ("MapSet", [name, key, ..], 3) => map_set(notes, budget, [name, key], value),
+        ("MapSetX", [name, key, ..], 3) => match notes.get(name) {
+            Some(Value::Map(map)) if map.entries.contains_key(key) => Ok(Value::text("")),
+            _ => map_set(notes, budget, [name, key], value),
+        },
+        ("MapValues", [name], 1) => map_values(notes.get(name), budget),
         ("Key" | "Get" | "Set" | "SetX" | "MapSet" | "MapSetX" | "MapValues", ..) => {
             Err("wrong arguments".to_owned())
         }
@@ -41,33 +45,39 @@ pub(super) fn call(
 
 fn map_set(
     notes: &mut BTreeMap<String, Value>,
-    name: &str,
-    key: &str,
+    budget: &mut Budget,
+    [name, key]: [&str; 2],
     value: Value,
-    overrides: bool,
 ) -> Result<Value, String> {
-    let mut entries = match notes.remove(name) {
-        None => BTreeMap::new(),
+    let map = match notes.remove(name) {
+        None => Map::default(),
         // Nobody else holds it in the usual case, and then nothing is copied.
         Some(Value::Map(map)) => match Rc::try_unwrap(map) {
-            Ok(map) => map.entries,
-            Err(shared) => shared.entries.clone(),
+            Ok(map) => map,
+            Err(shared) => {
+                budget.spend(shared.entries.len() * ENTRY)?;
+                Map::clone(&shared)
+            }
         },
         Some(other) => {
             notes.insert(name.to_owned(), other);
             return Err(format!("{name:?} is not a map"));
         }
     };
-    if overrides || !entries.contains_key(key) {
-        entries.insert(key.to_owned(), value);
-    }
-    notes.insert(name.to_owned(), Value::map(entries)?);
+    let map = Value::Map(Rc::new(map.with(key, value)?));
+    notes.insert(name.to_owned(), map);
     Ok(Value::text(""))
 }
 
-fn map_values(map: Option<&Value>) -> Result<Value, String> {
+/// What it costs to copy an entry, or a value of one.
+const ENTRY: usize = 64;
+
+fn map_values(map: Option<&Value>, budget: &mut Budget) -> Result<Value, String> {
     match map {
-        Some(Value::Map(map)) => Value::list(map.entries.values().cloned().collect()),
+        Some(Value::Map(map)) => {
+            budget.spend(map.entries.len() * ENTRY)?;
+            Value::list(map.entries.values().cloned().collect())
+        }
         _ => Ok(Value::Nil),
     }
 }

@@ -1,5 +1,7 @@
 //! Functions of texts.
-use super::super::go::{Buffer, Parameter, Value, parse_float};
+use std::collections::BTreeSet;
+
+use super::super::go::{Buffer, MAX_ITEMS, Parameter, Value, parse_float};
 use super::{Entry, bytes, entry, regex, word};
 
 use Parameter::{Any, Int, Text};
@@ -13,8 +15,9 @@ pub(super) const TABLE: &[Entry] = &[
     entry("join", &[Text, Any], None, |_, args| join(args)),
     entry("split", TWO, None, |_, args| split(args)),
     entry("trim", TWO, None, |_, args| {
-        let set = word(args, 0);
-        Ok(Value::text(word(args, 1).trim_matches(|c| set.contains(c))))
+        let set: BTreeSet<char> = word(args, 0).chars().collect();
+        let text = word(args, 1);
+        Ok(Value::text(text.trim_matches(|c| set.contains(&c))))
     }),
     entry("trimPrefix", TWO, None, |_, args| {
         let (prefix, text) = (bytes(args, 0), bytes(args, 1));
@@ -28,11 +31,13 @@ pub(super) const TABLE: &[Entry] = &[
         Ok(Value::text(word(args, 0).trim()))
     }),
     entry("replaceAll", THREE, None, |_, args| replace_all(args)),
-    entry("regexMatch", TWO, None, |_, args| {
-        regex::is_match(&word(args, 0), bytes(args, 1)).map(Value::Bool)
+    entry("regexMatch", TWO, None, |rendering, args| {
+        let regex = rendering.expression(&word(args, 0))?;
+        Ok(Value::Bool(regex.is_match(bytes(args, 1))))
     }),
-    entry("regexReplaceAll", THREE, None, |_, args| {
-        regex::replace_all(&word(args, 0), bytes(args, 1), bytes(args, 2)).map(Value::text)
+    entry("regexReplaceAll", THREE, None, |rendering, args| {
+        let regex = rendering.expression(&word(args, 0))?;
+        regex::replace_all(regex, bytes(args, 1), bytes(args, 2)).map(Value::text)
     }),
     entry("toLower", ONE, None, |_, args| {
         Ok(cased(&word(args, 0), |c| single(c.to_lowercase(), c)))
@@ -125,21 +130,27 @@ fn join(args: &[Value]) -> Result<Value, String> {
 }
 
 /// Splits what is left without the space around it; an empty separator splits every character off.
-pub(super) fn parts<'a>(separator: &str, text: &'a str) -> Vec<&'a str> {
+pub(super) fn parts<'a>(separator: &str, text: &'a str) -> Result<Vec<&'a str>, String> {
     let text = text.trim();
-    match (separator, text) {
+    let most = MAX_ITEMS + 1;
+    let parts: Vec<&str> = match (separator, text) {
         (_, "") => Vec::new(),
         ("", text) => text
             .char_indices()
             .map(|(at, c)| &text[at..at + c.len_utf8()])
+            .take(most)
             .collect(),
-        (separator, text) => text.split(separator).collect(),
+        (separator, text) => text.split(separator).take(most).collect(),
+    };
+    if parts.len() == most {
+        return Err(format!("more than {MAX_ITEMS} parts"));
     }
+    Ok(parts)
 }
 
 fn split(args: &[Value]) -> Result<Value, String> {
     let text = word(args, 1);
-    let parts = parts(&word(args, 0), &text);
+    let parts = parts(&word(args, 0), &text)?;
     Value::list(parts.into_iter().map(Value::text).collect())
 }
 

@@ -16,6 +16,9 @@ fn table(map: &Map, path: &mut Vec<String>, to: &mut Buffer) -> Result<(), Strin
     let indent = "  ".repeat(path.len());
     let (tables, plain): (Vec<_>, Vec<_>) = map.entries.iter().partition(|(_, v)| is_table(v));
     for (name, value) in plain {
+        if to.is_over() {
+            return Ok(());
+        }
         if matches!(value, Value::Nil | Value::Missing) {
             continue;
         }
@@ -24,11 +27,17 @@ fn table(map: &Map, path: &mut Vec<String>, to: &mut Buffer) -> Result<(), Strin
         to.push("\n");
     }
     for (name, value) in tables {
+        if to.is_over() {
+            return Ok(());
+        }
         path.push(key(name));
         match value {
             Value::Map(map) => header(map, path, ["[", "]"], to)?,
             Value::List(list) => {
                 for item in &list.items {
+                    if to.is_over() {
+                        break;
+                    }
                     if let Value::Map(map) = item {
                         header(map, path, ["[[", "]]"], to)?;
                     }
@@ -85,6 +94,9 @@ fn inline(value: &Value, to: &mut Buffer) -> Result<(), String> {
         Value::List(list) => {
             to.push("[");
             for (index, item) in list.items.iter().enumerate() {
+                if to.is_over() {
+                    return Ok(());
+                }
                 if index > 0 {
                     to.push(", ");
                 }
@@ -95,6 +107,9 @@ fn inline(value: &Value, to: &mut Buffer) -> Result<(), String> {
         Value::Map(map) => {
             to.push("{");
             for (index, (name, item)) in map.entries.iter().enumerate() {
+                if to.is_over() {
+                    return Ok(());
+                }
                 if index > 0 {
                     to.push(", ");
                 }

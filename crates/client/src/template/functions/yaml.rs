@@ -103,18 +103,26 @@ impl Builder {
                 merged,
                 ..
             } => {
-                merged.iter().for_each(|from| merge(from, &mut entries));
+                for from in &merged {
+                    self.count(entries_of(from))?;
+                    merge(from, &mut entries);
+                }
                 Value::map(entries)?
             }
         };
         self.add(value, anchor, false)
     }
 
-    fn add(&mut self, value: Value, anchor: usize, is_merge: bool) -> Result<(), String> {
-        self.nodes += 1;
+    fn count(&mut self, more: usize) -> Result<(), String> {
+        self.nodes += more;
         if self.nodes > MAX_ITEMS {
             return Err(format!("yaml: more than {MAX_ITEMS} values"));
         }
+        Ok(())
+    }
+
+    fn add(&mut self, value: Value, anchor: usize, is_merge: bool) -> Result<(), String> {
+        self.count(1)?;
         if anchor != NO_ANCHOR {
             self.anchors.insert(anchor, value.clone());
         }
@@ -139,6 +147,22 @@ impl Builder {
 }
 
 const MAX_OPEN: usize = 100;
+
+/// How many a merge copies.
+fn entries_of(from: &Value) -> usize {
+    match from {
+        Value::Map(map) => map.entries.len(),
+        Value::List(list) => {
+            let maps = list.items.iter();
+            maps.map(|item| match item {
+                Value::Map(map) => map.entries.len(),
+                _ => 1,
+            })
+            .sum()
+        }
+        _ => 0,
+    }
+}
 
 fn merge(from: &Value, to: &mut BTreeMap<String, Value>) {
     match from {

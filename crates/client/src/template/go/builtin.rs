@@ -24,6 +24,42 @@ pub(crate) struct Function {
 
 use Parameter::{Any, Text};
 
+impl Function {
+    /// Whether it takes so many arguments.
+    pub(super) fn counted(&self, name: &str, given: usize) -> Result<(), String> {
+        let fixed = self.fixed.len();
+        match self.rest {
+            Some(_) if given < fixed => Err(format!(
+                "wrong number of args for {name}: want at least {fixed} got {given}"
+            )),
+            None if given != fixed => Err(format!(
+                "wrong number of args for {name}: want {fixed} got {given}"
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether it takes a value in this place.
+    pub(super) fn typed(&self, index: usize, value: &Value) -> Result<(), String> {
+        let parameter = self.fixed.get(index).copied().or(self.rest);
+        let (fits, wanted) = match parameter {
+            None | Some(Any) => return Ok(()),
+            Some(Text) => (matches!(value, Value::Text(_)), "string"),
+            Some(Parameter::Int) => (matches!(value, Value::Int(_)), "int"),
+            Some(Parameter::List) => (matches!(value, Value::List(_)), "[]interface {}"),
+            Some(Parameter::Map) => (matches!(value, Value::Map(_)), "map[string]interface {}"),
+        };
+        match value {
+            _ if fits => Ok(()),
+            Value::Missing | Value::Nil => Err(format!("invalid value; expected {wanted}")),
+            other => Err(format!(
+                "wrong type for value; expected {wanted}; got {}",
+                other.type_name()
+            )),
+        }
+    }
+}
+
 const fn of(fixed: &'static [Parameter], rest: Option<Parameter>) -> Option<Function> {
     Some(Function { fixed, rest })
 }
@@ -38,6 +74,11 @@ pub(super) fn function(name: &str) -> Option<Function> {
         "ne" | "lt" | "le" | "gt" | "ge" => of(&[Any, Any], None),
         _ => None,
     }
+}
+
+/// Whether a function costs the same however large its argument is.
+pub(super) fn only_looks(name: &str) -> bool {
+    matches!(name, "len" | "index" | "not")
 }
 
 /// Calls one of them; `and` and `or` are not among them, since they leave arguments unread.

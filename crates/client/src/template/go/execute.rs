@@ -1,6 +1,6 @@
 //! A tree to bytes.
 use super::budget::{Budget, MAX_DEPTH};
-use super::builtin::{self, Function, Parameter};
+use super::builtin::{self, Function};
 use super::fault::Fault;
 use super::print::{Buffer, TOO_LARGE, print};
 use super::tree::{At, Branch, Command, Node, Operand, Pipe, Term, Tree};
@@ -8,6 +8,9 @@ use super::value::Value;
 
 /// What a template finds around it.
 pub(crate) trait World {
+    /// What is left of what a rendering may cost.
+    fn budget(&mut self) -> &mut Budget;
+
     /// What a function takes, if there is one of that name.
     fn function(&self, name: &str) -> Option<Function>;
 
@@ -36,7 +39,6 @@ pub(crate) fn execute(
         missing_key,
         world,
         variables: vec![("$", Value::Missing)],
-        budget: Budget::new(),
         depth: 0,
         to: Buffer::default(),
     };
@@ -50,7 +52,6 @@ struct Execution<'t, 'w> {
     missing_key: MissingKey,
     world: &'w mut dyn World,
     variables: Vec<(&'t str, Value)>,
-    budget: Budget,
     depth: usize,
     to: Buffer,
 }
@@ -65,7 +66,8 @@ enum Flow {
 
 impl<'t> Execution<'t, '_> {
     fn spend(&mut self, bytes: usize, at: &At) -> Result<(), Fault> {
-        self.budget
+        self.world
+            .budget()
             .spend(bytes)
             .map_err(|what| Fault::new(at, what))
     }
@@ -201,7 +203,7 @@ impl<'t> Execution<'t, '_> {
     /// One turn of a loop.
     fn turn(&mut self, branch: &'t Branch, index: Value, item: &Value) -> Result<Flow, Fault> {
         let at = &branch.pipe.at;
-        self.spend(0, at)?;
+        self.spend(index.weight(), at)?;
         let values = match branch.pipe.variables.len() {
             0 => vec![],
             1 => vec![item.clone()],
@@ -391,9 +393,10 @@ impl<'t> Execution<'t, '_> {
         last: Option<Value>,
     ) -> Result<Value, Fault> {
         let args = self.args(dot, args, last)?;
-        self.spend(args.iter().map(Value::weight).sum(), at)?;
+        // A method looks at the names that it is given; what else it does, it takes note of itself.
+        self.spend(args.iter().map(Value::text_length).sum(), at)?;
         let result = self.world.scratch(name, &args);
-        result.map_err(|what| Fault::new(at, format!("error calling {name}: {what}")))
+        result.map_err(|what| failed(at, name, &what))
     }
 
     fn args(
@@ -428,7 +431,8 @@ impl<'t> Execution<'t, '_> {
                 format!("{name:?} is not a defined function"),
             ));
         };
-        counted(name, &function, args.len() + usize::from(last.is_some()))
+        function
+            .counted(name, args.len() + usize::from(last.is_some()))
             .map_err(|what| Fault::new(at, what))?;
         if matches!(name, "and" | "or") {
             return self.short_circuit(dot, name == "or", args, last);
@@ -436,14 +440,24 @@ impl<'t> Execution<'t, '_> {
         let values = self.args(dot, args, last)?;
         for (index, value) in values.iter().enumerate() {
             let place = args.get(index).map_or(at, |arg| &arg.at);
-            typed(&function, index, value).map_err(|what| Fault::new(place, what))?;
+            function
+                .typed(index, value)
+                .map_err(|what| Fault::new(place, what))?;
+        }
+        if builtin::only_looks(name) {
+            self.spend(values.iter().map(Value::text_length).sum(), at)?;
+            let result = builtin::call(name, &values);
+            return result.map_err(|what| failed(at, name, &what));
         }
         self.spend(values.iter().map(Value::weight).sum(), at)?;
         let result = match own {
             Some(_) => builtin::call(name, &values),
             None => self.world.call(name, &values),
         };
-        result.map_err(|what| Fault::new(at, format!("error calling {name}: {what}")))
+        let value = result.map_err(|what| failed(at, name, &what))?;
+        // Somebody has made it, and somebody will walk through it.
+        self.spend(value.weight(), at)?;
+        Ok(value)
     }
 
     /// The first argument that settles it; those behind it are not looked at.
@@ -465,34 +479,6 @@ impl<'t> Execution<'t, '_> {
     }
 }
 
-fn counted(name: &str, function: &Function, given: usize) -> Result<(), String> {
-    let fixed = function.fixed.len();
-    match function.rest {
-        Some(_) if given < fixed => Err(format!(
-            "wrong number of args for {name}: want at least {fixed} got {given}"
-        )),
-        None if given != fixed => Err(format!(
-            "wrong number of args for {name}: want {fixed} got {given}"
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn typed(function: &Function, index: usize, value: &Value) -> Result<(), String> {
-    let parameter = function.fixed.get(index).copied().or(function.rest);
-    let (fits, wanted) = match parameter {
-        None | Some(Parameter::Any) => return Ok(()),
-        Some(Parameter::Text) => (matches!(value, Value::Text(_)), "string"),
-        Some(Parameter::Int) => (matches!(value, Value::Int(_)), "int"),
-        Some(Parameter::List) => (matches!(value, Value::List(_)), "[]interface {}"),
-        Some(Parameter::Map) => (matches!(value, Value::Map(_)), "map[string]interface {}"),
-    };
-    match value {
-        _ if fits => Ok(()),
-        Value::Missing | Value::Nil => Err(format!("invalid value; expected {wanted}")),
-        other => Err(format!(
-            "wrong type for value; expected {wanted}; got {}",
-            other.type_name()
-        )),
-    }
+fn failed(at: &At, name: &str, what: &str) -> Fault {
+    Fault::new(at, format!("error calling {name}: {what}"))
 }

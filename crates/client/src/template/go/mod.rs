@@ -24,12 +24,12 @@ mod token;
 mod tree;
 mod value;
 
-pub(crate) use budget::{MAX_ITEMS, MAX_OUTPUT};
+pub(crate) use budget::{Budget, MAX_ITEMS, MAX_OUTPUT};
 pub(crate) use builtin::{Function, Parameter};
 pub(crate) use execute::{MissingKey, World, execute};
 pub(crate) use fault::Fault;
 pub(crate) use number::{parse_float, shortest};
 pub(crate) use parse::{Delimiters, parse};
-pub(crate) use print::{Buffer, print};
+pub(crate) use print::{Buffer, TOO_LARGE, print};
 pub(crate) use tree::Tree;
 pub(crate) use value::{Map, Value};

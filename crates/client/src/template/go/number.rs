@@ -175,15 +175,21 @@ fn digits(text: &str, count: usize, radix: u32) -> Option<u32> {
         .flatten()
 }
 
-/// The shortest digits that read as this float again, and where the point stands: 0.`digits` × 10^`point`.
+/// No float has more decimals than 1074 that are not zero, nor more digits than 767. Rust writes no more than 65535.
+pub(super) const EXACT: usize = 1100;
+
+/// The shortest digits that read as this float again, or so many; and where the point stands: 0.`digits` × 10^`point`.
 pub(super) fn digits_of(value: f64, precision: Option<usize>) -> (String, i32) {
-    let written = match precision {
-        Some(digits) => format!("{:.*e}", digits.saturating_sub(1), value.abs()),
+    let behind = precision.map(|digits| digits.saturating_sub(1));
+    let exact = behind.map(|digits| digits.min(EXACT));
+    let written = match exact {
+        Some(digits) => format!("{:.digits$e}", value.abs()),
         None => format!("{:e}", value.abs()),
     };
     let (mantissa, exponent) = written.split_once('e').unwrap_or((&written, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    (mantissa.replace('.', ""), exponent + 1)
+    let zeros = behind.zip(exact).map_or(0, |(all, exact)| all - exact);
+    (mantissa.replace('.', "") + &"0".repeat(zeros), exponent + 1)
 }
 
 /// A float as `%g` writes it, with an exponent from `large` on.

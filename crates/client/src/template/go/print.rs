@@ -33,7 +33,7 @@ impl Buffer {
 }
 
 /// What is said of a result over [`MAX_OUTPUT`].
-pub(super) const TOO_LARGE: &str = "the result is larger than 16 MiB";
+pub(crate) const TOO_LARGE: &str = "the result is larger than 16 MiB";
 /// From this exponent on `%v` writes floats with one.
 pub(super) const LARGE: i32 = 6;
 
@@ -50,6 +50,9 @@ pub(crate) fn print(value: &Value, to: &mut Buffer) {
         Value::List(list) => {
             to.push("[");
             for (index, item) in list.items.iter().enumerate() {
+                if to.is_over() {
+                    return;
+                }
                 if index > 0 {
                     to.push(" ");
                 }
@@ -60,6 +63,9 @@ pub(crate) fn print(value: &Value, to: &mut Buffer) {
         Value::Map(map) => {
             to.push("map[");
             for (index, (name, value)) in map.entries.iter().enumerate() {
+                if to.is_over() {
+                    return;
+                }
                 if index > 0 {
                     to.push(" ");
                 }

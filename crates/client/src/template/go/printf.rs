@@ -1,5 +1,5 @@
 //! What Go's `fmt.Printf` makes of a format.
-use super::number::{digits_of, scientific, shortest};
+use super::number::{EXACT, digits_of, scientific, shortest};
 use super::print::{Buffer, LARGE, print};
 use super::quote::{ascii, first_char, is_hidden, quoted, quoted_char};
 use super::value::Value;
@@ -25,6 +25,8 @@ struct Printer<'a> {
     /// Whether an index chose the next operand.
     reordered: bool,
     good_index: bool,
+    /// Whether no index can follow any more: the rest was searched for its end in vain.
+    no_more_indexes: bool,
     to: Buffer,
 }
 
@@ -35,6 +37,7 @@ pub(crate) fn sprintf(format: &[u8], values: &[Value]) -> Result<Vec<u8>, String
         next: 0,
         reordered: false,
         good_index: true,
+        no_more_indexes: false,
         to: Buffer::default(),
     };
     printer.all(format);
@@ -60,12 +63,10 @@ impl Printer<'_> {
     fn directive<'f>(&mut self, format: &'f [u8]) -> &'f [u8] {
         self.good_index = true;
         let (mut form, mut rest) = flags(format);
-        let indexed;
-        (rest, _) = self.index(rest);
+        rest = self.index(rest);
         rest = self.width(rest, &mut form);
         rest = self.precision(rest, &mut form);
-        (rest, indexed) = self.index(rest);
-        let _ = indexed;
+        rest = self.index(rest);
         let Some((verb, behind)) = first_char(rest) else {
             self.to.push("%!(NOVERB)");
             return &[];
@@ -87,21 +88,24 @@ impl Printer<'_> {
     }
 
     /// `[2]`.
-    fn index<'f>(&mut self, format: &'f [u8]) -> (&'f [u8], bool) {
+    fn index<'f>(&mut self, format: &'f [u8]) -> &'f [u8] {
         if format.first() != Some(&b'[') {
-            return (format, false);
+            return format;
         }
         self.reordered = true;
-        let Some(end) = format.iter().position(|byte| *byte == b']') else {
-            self.good_index = false;
-            return (&format[1..], false);
+        let end = (!self.no_more_indexes)
+            .then(|| format.iter().position(|byte| *byte == b']'))
+            .flatten();
+        let Some(end) = end else {
+            (self.good_index, self.no_more_indexes) = (false, true);
+            return &format[1..];
         };
         let digits = std::str::from_utf8(&format[1..end]).unwrap_or_default();
         match digits.parse::<usize>() {
             Ok(number) if (1..=self.values.len()).contains(&number) => self.next = number - 1,
             _ => self.good_index = false,
         }
-        (&format[end + 1..], true)
+        &format[end + 1..]
     }
 
     fn width<'f>(&mut self, format: &'f [u8], form: &mut Form) -> &'f [u8] {
@@ -125,7 +129,7 @@ impl Printer<'_> {
         let Some(rest) = format.strip_prefix(b".") else {
             return format;
         };
-        let (rest, _) = self.index(rest);
+        let rest = self.index(rest);
         if let Some(rest) = rest.strip_prefix(b"*") {
             match self.star() {
                 Some(precision) if precision >= 0 => {
@@ -241,6 +245,9 @@ impl Form {
         to: &mut Buffer,
     ) {
         for (index, (name, item)) in items.enumerate() {
+            if to.is_over() {
+                return;
+            }
             if index > 0 {
                 to.push(apart);
             }
@@ -308,7 +315,7 @@ impl Form {
         };
         let digits = match self.precision {
             Some(0) if number == 0 => return self.pad_spaces(to),
-            Some(precision) => format!("{digits:0>precision$}"),
+            Some(precision) => "0".repeat(precision.saturating_sub(digits.len())) + &digits,
             None => digits,
         };
         let sign = format!("{}{prefix}", self.sign(number < 0));
@@ -342,7 +349,7 @@ impl Form {
             }
             'v' if self.precision.is_none() => shortest(size, LARGE),
             'g' | 'G' | 'v' => general(size, self.precision),
-            'f' | 'F' => format!("{size:.*}", self.precision.unwrap_or(6)),
+            'f' | 'F' => fixed(size, self.precision.unwrap_or(6)),
             'e' | 'E' => {
                 let (digits, point) = digits_of(size, Some(self.precision.unwrap_or(6) + 1));
                 let exponent = if size == 0.0 { 0 } else { point - 1 };
@@ -399,7 +406,7 @@ impl Form {
         match verb {
             'v' if self.sharp => self.pad(quoted(text).as_bytes(), to),
             's' | 'v' => self.pad(cut, to),
-            'q' if self.sharp && !text.contains(&b'`') && printable(text) => {
+            'q' if self.sharp && !cut.contains(&b'`') && printable(cut) => {
                 self.pad(&[b"`", cut, b"`"].concat(), to);
             }
             'q' if self.plus => self.pad(ascii(&quoted(cut)).as_bytes(), to),
@@ -446,6 +453,12 @@ fn printable(text: &[u8]) -> bool {
     std::str::from_utf8(text).is_ok_and(|text| text.chars().all(|c| c == '\t' || !is_hidden(c)))
 }
 
+/// `%f`: zeros behind all that a float can have.
+fn fixed(size: f64, precision: usize) -> String {
+    let exact = precision.min(EXACT);
+    format!("{size:.exact$}") + &"0".repeat(precision - exact)
+}
+
 /// `%g`: as many significant digits as asked for, zeros at the end left out.
 fn general(size: f64, precision: Option<usize>) -> String {
     let Some(precision) = precision else {
@@ -467,5 +480,5 @@ fn general(size: f64, precision: Option<usize>) -> String {
         return scientific(digits, exponent, 'e');
     }
     let decimals = usize::try_from(count - point).unwrap_or(0);
-    format!("{size:.decimals$}")
+    fixed(size, decimals)
 }

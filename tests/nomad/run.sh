@@ -170,11 +170,15 @@ in_status() {
     alloc=$(newest "$1" "${3:-}") && [ -n "$alloc" ] && [[ "$(status_of "$alloc")" =~ ^($2)$ ]]
 }
 
+# Every allocation that was waited for: what is looked for when all is over.
+declare -A seen=()
+
 # allocated JOB STATUS [GROUP]: waits for that, and leaves the allocation in $alloc.
 allocated() {
     until_true 60 in_status "$@"
     local reached=$?
     alloc=$(newest "$1" "${3:-}")
+    seen[${alloc:-none}]=yes
     return $reached
 }
 
@@ -193,12 +197,18 @@ purge() { "$nomad" job stop -purge -detach "$1" >/dev/null 2>&1; until_true 60 g
 # By the API: the command takes a name for the beginning of one.
 gone() { [ "$(curl -s -o /dev/null -w '%{http_code}' "$NOMAD_ADDR/v1/job/$1")" = 404 ]; }
 
-# The pid of an allocation's task, by its cgroup, of any hierarchy and whoever made it: the process that started first.
-pid_in_cgroup() {
-    local files pid
+# The pids in an allocation's cgroups.
+pids_in_cgroup() {
+    local files
     files=$(find /sys/fs/cgroup -path "*$1*" -name cgroup.procs 2>/dev/null)
     [ -n "$files" ] || return 1
-    for pid in $(cat $files 2>/dev/null | sort -u); do
+    cat $files 2>/dev/null | sort -u
+}
+
+# The pid of an allocation's task, by its cgroup, of any hierarchy and whoever made it: the process that started first.
+pid_in_cgroup() {
+    local pid
+    for pid in $(pids_in_cgroup "$1"); do
         # Behind the name, which may hold spaces, the 20th field is the start (proc(5)).
         sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null | awk -v pid="$pid" '{print $20, pid}'
     done | sort -n | awk 'NR == 1 {print $2}'
@@ -512,7 +522,7 @@ s_moving() {
     configure
     agent_start || return
     for driver in "${moved[@]}"; do
-        check "$driver: runs under ours" until_true 60 moved_over "crash-$driver"
+        check "$driver: runs under ours" until_true 60 moved_over "crash-$driver" ours
         sole "$driver" "crash-$driver"
     done
     agent_signal TERM
@@ -522,7 +532,7 @@ s_moving() {
         'chroot_env = { "/bin" = "/bin", "/lib" = "/lib", "/lib64" = "/lib64", "/etc/passwd" = "/etc/passwd" }'
     agent_start || return
     for driver in "${moved[@]}"; do
-        check "$driver: runs under the original again" until_true 60 moved_over "crash-$driver"
+        check "$driver: runs under the original again" until_true 60 moved_over "crash-$driver" original
         sole "$driver" "crash-$driver"
         purge "crash-$driver"
     done
@@ -534,22 +544,31 @@ s_moving() {
     agent_start
 }
 
+# The supervisor of an allocation's tasks, which none but ours has: its title is the allocation's first eight characters and the task.
+shim_of() { pgrep -f "^encamp-shim ${1:0:8}/"; }
+
 swept() {
     find /sys/fs/cgroup -depth -type d -path '*nomad*' \( -name '*.stays*' -o -name '*.ends*' \) -exec rmdir {} + 2>/dev/null
     [ -z "$(find /sys/fs/cgroup -type d -path '*nomad*' \( -name '*.stays*' -o -name '*.ends*' \))" ]
 }
 
+# moved_over JOB WHO: whether its task runs under ours or under the original, as Nomad and the machine say.
 moved_over() {
-    in_status "$1" running stays && "$nomad" alloc exec -i=false -t=false -task stays "$(newest "$1" stays)" /bin/true ||
-        { in_status "$1" running stays && [ -n "$(pid_in_cgroup "$(newest "$1" stays)")" ]; }
+    in_status "$1" running stays || return 1
+    local id
+    id=$(newest "$1" stays)
+    [ -n "$(pid_in_cgroup "$id")" ] || return 1
+    if [ "$2" = ours ]; then [ -n "$(shim_of "$id")" ]; else [ -z "$(shim_of "$id")" ]; fi
 }
 
 # One loop of the task and no second one beside it.
 sole() {
     sleep 2
-    local shells
-    shells=$(pgrep -fc 'while :; do sleep 1; done$')
-    check "$1: and only once" [ "$shells" -le 3 ]
+    local pid shells=0
+    for pid in $(pids_in_cgroup "$(newest "$2" stays)"); do
+        tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | grep -qx '/bin/sh -c while :; do sleep 1; done ' && shells=$((shells + 1))
+    done
+    same "$1: and only once" "$shells" 1
 }
 
 # The client fills the root, by an option of the plugin.
@@ -629,8 +648,13 @@ s_nothing_left() {
     check "no task is left" until_true 30 eval "[ -z \"\$(ls '$work/data/alloc' 2>/dev/null)\" ]"
     same "no state of a task is left" "$(ls "$work/state" 2>/dev/null)" ""
     same "no mount of a task is left" "$(grep -c "$work/.*alloc" /proc/self/mountinfo)" 0
-    same "no cgroup of a task is left" "$(find /sys/fs/cgroup -type d -path '*nomad*' \( -name '*.task' -o -name '*.scope' -o -name '*.stays' -o -name '*.ends' \) | head -3)" ""
-    same "no shim is left" "$(pgrep -x encamp-shim -a | grep -c "$work")" 0
+    local id left_cgroups="" left_shims=""
+    for id in "${!seen[@]}"; do
+        left_cgroups+=$(find /sys/fs/cgroup -type d -name "$id.*")
+        left_shims+=$(shim_of "$id")
+    done
+    same "no cgroup of a task is left" "$left_cgroups" ""
+    same "no shim is left" "$left_shims" ""
     agent_signal TERM
     check "with the agent the plugins end" until_true 5 eval "! pgrep -f '^$work/plugins/'"
     hasnt "nothing panicked" "$(cat "$work/agent.log")" 'panicked|panic:'

@@ -574,16 +574,19 @@ sole() {
 # The client fills the root, by an option of the plugin.
 s_chroot() {
     agent_signal TERM
+    mkdir -p "$work/own/java/lib"
+    echo own | tee "$work/own/motd" >"$work/own/java/lib/x"
+    chown -R nobody "$work/own"
     configure 'plugin "exec" {
   config { fs_isolation = "chroot" }
 }
 plugin "nomad-driver-exec2" {
   config { unveil_by_task = true }
-}' 'chroot_env = { "/bin" = "/bin", "/lib" = "/lib", "/lib64" = "/lib64", "/etc/passwd" = "/etc/passwd" }'
+}' 'chroot_env = { "/bin" = "/bin", "/lib" = "/lib", "/lib64" = "/lib64", "/etc/passwd" = "/etc/passwd", "'"$work"'/own/java" = "/java", "'"$work"'/own/motd" = "/motd" }'
     agent_start || return
     local before
-    before=$(sha256sum /etc/passwd)
-    run -var driver=exec -var script='ls /; cat /etc/passwd | head -1; echo mine > /etc/passwd; echo new > /bin/new; cat /etc/passwd /bin/new; echo $AGENT_SECRET; pwd' "$jobs/ends.nomad.hcl"
+    before=$(sha256sum /etc/passwd "$work"/own/motd "$work"/own/java/lib/x)
+    run -var driver=exec -var script='ls /; cat /etc/passwd | head -1; echo mine > /etc/passwd; echo new > /bin/new; cat /etc/passwd /bin/new /motd; echo mine > /motd; echo mine > /java/lib/x; echo java is $(cat /java/lib/x); echo $AGENT_SECRET; pwd' "$jobs/ends.nomad.hcl"
     check "chroot: a task completes" allocated ends 'complete|failed'
     until_true 5 log_has "$alloc" '^/$'
     local text
@@ -591,7 +594,9 @@ plugin "nomad-driver-exec2" {
     has "chroot: it has what the client put there" "$text" '^root:'
     hasnt "chroot: and nothing else of the host" "$text" '^usr$'
     hasnt "chroot: nor the agent's secret" "$text" hunter2
-    same "chroot: no write reaches the host" "$(sha256sum /etc/passwd)" "$before"
+    has "chroot: by the names that the client gave it" "$text" '^own$'
+    has "chroot: what a task writes is its own" "$text" '^java is mine$'
+    same "chroot: no write reaches the host" "$(sha256sum /etc/passwd "$work"/own/motd "$work"/own/java/lib/x)" "$before"
     check "chroot: nor makes a file there" [ ! -e /bin/new ]
     purge ends
     local drivers=(exec)

@@ -215,7 +215,7 @@ impl Driver {
         match operator {
             Operator::Exec(operator) => {
                 let config = exec::Config::read(&values, operator)?;
-                let placed = exec::placed::survey(&lower::directories(task)?.task, operator);
+                let placed = exec::placed::survey(&lower::directories(task)?.task, operator)?;
                 exec::lower(given(&placed), &config, operator)
             }
             Operator::Exec2(operator) => {

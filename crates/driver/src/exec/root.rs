@@ -14,6 +14,9 @@ const SHM_BYTES: u64 = 64 << 20;
 /// Where the root's layers lie, below the task directory.
 pub(super) const SCRATCH: &str = ".encamp";
 
+/// Of the task directory, where each is found inside.
+pub(super) const BOUND: [&str; 3] = ["local", "secrets", "tmp"];
+
 /// Every mount, in order: what is laid over comes after what it is laid over.
 pub(super) fn mounts(
     given: Given<'_>,
@@ -21,8 +24,14 @@ pub(super) fn mounts(
     at: &Directories,
 ) -> Result<Vec<Mount>, StartError> {
     let mut mounts = match operator.fs_isolation {
-        FsIsolation::Chroot => filled(given, at),
-        _ => layers(given, operator),
+        // A chroot may hold copies of what no task may see.
+        FsIsolation::Chroot => filled(given, at)
+            .chain(given.hidden.iter().map(lower::cover))
+            .collect(),
+        _ => layers(given, operator)
+            .into_iter()
+            .chain(filled(given, at))
+            .collect::<Vec<_>>(),
     };
     mounts.extend(
         given
@@ -66,14 +75,10 @@ fn layers(given: Given<'_>, operator: &Operator) -> Vec<Mount> {
     layers.chain(entries.iter().flat_map(covers)).collect()
 }
 
-/// What the client filled, each with a layer over it: its files are links to the host's own, and what a task writes stays its own.
-fn filled(given: Given<'_>, at: &Directories) -> Vec<Mount> {
+/// What may be the host's own by another name, each with a layer over it: what a task writes stays its own.
+fn filled(given: Given<'_>, at: &Directories) -> impl Iterator<Item = Mount> {
     let names = given.placed.filled.iter();
-    let layers = names.map(|name| layer(at.task.join(name), Path::new("/").join(name)));
-    // A chroot may hold copies of what no task may see.
-    layers
-        .chain(given.hidden.iter().map(lower::cover))
-        .collect()
+    names.map(|name| layer(at.task.join(name), Path::new("/").join(name)))
 }
 
 /// A writable layer over a host directory. No device nodes: a task that may make them must not reach a disk by one.

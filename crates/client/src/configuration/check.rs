@@ -1,5 +1,7 @@
 //! What a value must be beyond its type.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::path::{Component, Path};
 
 use cgroup::{CpuSet, Host};
@@ -57,44 +59,97 @@ impl Merge<'_> {
         self.mistake(file, span, "client reserved", detail);
     }
 
-    /// The range of uids, once all files were read: each end may come from another.
     pub(super) fn users(&mut self) {
-        let default = self.done.node.dynamic_users.clone();
-        let (min, max) = (self.dynamic_user_min.clone(), self.dynamic_user_max.clone());
-        let min = self.uid("dynamic_user_min", min, *default.start());
-        let max = self.uid("dynamic_user_max", max, *default.end());
-        let (Some(min), Some(max)) = (min, max) else {
-            return;
-        };
-        let given = self
-            .dynamic_user_min
-            .as_ref()
-            .or(self.dynamic_user_max.as_ref());
-        match given.cloned() {
-            Some(given) if min > max => {
-                let detail = format!(
-                    "dynamic_user_min ({min}) must not be greater than dynamic_user_max ({max})."
-                );
-                self.mistake(given.file, given.span, "client users", detail);
-            }
-            _ => self.done.node.dynamic_users = min..=max,
+        let default = &self.done.node.dynamic_users;
+        let ends = [
+            End {
+                name: "dynamic_user_min",
+                given: self.dynamic_user_min.clone(),
+                default: *default.start(),
+            },
+            End {
+                name: "dynamic_user_max",
+                given: self.dynamic_user_max.clone(),
+                default: *default.end(),
+            },
+        ];
+        // The highest number stands for "no uid" in chown(2); 0 is root.
+        let valid = 1..=u32::MAX - 1;
+        if let Some([min, max]) = self.bounds("client users", ends, &valid, Order::NotGreater) {
+            self.done.node.dynamic_users = min..=max;
         }
     }
 
-    /// `None`: it was no uid.
-    fn uid(&mut self, name: &str, given: Option<Placed<i64>>, default: u32) -> Option<u32> {
-        let Some(given) = given else {
-            return Some(default);
-        };
-        // The highest number stands for "no uid" in chown(2); 0 is root.
-        let uid = u32::try_from(given.value)
-            .ok()
-            .filter(|uid| (1..u32::MAX).contains(uid));
-        if uid.is_none() {
-            let detail = format!("{name} must be from 1 to {}.", u32::MAX - 1);
-            self.mistake(given.file, given.span, "client users", detail);
+    /// The ends of a range, once all files were read: each may come from another. `None`: that was said to be a mistake.
+    pub(super) fn bounds<T>(
+        &mut self,
+        within: &str,
+        ends: [End<T>; 2],
+        valid: &RangeInclusive<T>,
+        order: Order,
+    ) -> Option<[T; 2]>
+    where
+        T: TryFrom<i64> + PartialOrd + Display,
+    {
+        let [first, last] = ends.each_ref().map(|end| end.name);
+        let place = ends.iter().find_map(|end| end.given.clone());
+        let [min, max] = ends.map(|end| self.end(within, end, valid));
+        let (min, max) = (min?, max?);
+        match place {
+            Some(place) if !order.holds(&min, &max) => {
+                let detail = format!("{first} ({min}) {} {last} ({max}).", order.words());
+                self.mistake(place.file, place.span, within, detail);
+                None
+            }
+            _ => Some([min, max]),
         }
-        uid
+    }
+
+    fn end<T>(&mut self, within: &str, end: End<T>, valid: &RangeInclusive<T>) -> Option<T>
+    where
+        T: TryFrom<i64> + PartialOrd + Display,
+    {
+        let Some(given) = end.given else {
+            return Some(end.default);
+        };
+        let value = T::try_from(given.value).ok();
+        let value = value.filter(|value| valid.contains(value));
+        if value.is_none() {
+            let (start, last) = (valid.start(), valid.end());
+            let detail = format!("{} must be from {start} to {last}.", end.name);
+            self.mistake(given.file, given.span, within, detail);
+        }
+        value
+    }
+}
+
+/// One end of a range that two settings give.
+pub(super) struct End<T> {
+    pub(super) name: &'static str,
+    pub(super) given: Option<Placed<i64>>,
+    pub(super) default: T,
+}
+
+/// How the lower end of a range lies to the upper one.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    Less,
+    NotGreater,
+}
+
+impl Order {
+    fn holds<T: PartialOrd>(self, min: &T, max: &T) -> bool {
+        match self {
+            Order::Less => min < max,
+            Order::NotGreater => min <= max,
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Order::Less => "must be less than",
+            Order::NotGreater => "must not be greater than",
+        }
     }
 }
 

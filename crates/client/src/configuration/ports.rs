@@ -4,51 +4,28 @@ use std::ops::RangeInclusive;
 
 use jobspec::Spanned;
 
-use super::{Merge, Placed};
+use super::Merge;
+use super::check::{End, Order};
 use crate::ports::host_ip;
 
 impl Merge<'_> {
-    /// The range of dynamic ports, once all files were read: each end may come from another.
     pub(super) fn dynamic_ports(&mut self) {
-        let default = self.done.node.dynamic_ports.clone();
-        let min = self.port(
-            "min_dynamic_port",
-            self.min_dynamic_port.clone(),
-            default.start,
-        );
-        let max = self.port(
-            "max_dynamic_port",
-            self.max_dynamic_port.clone(),
-            default.end,
-        );
-        let (Some(min), Some(max)) = (min, max) else {
-            return;
-        };
-        let given = self
-            .min_dynamic_port
-            .as_ref()
-            .or(self.max_dynamic_port.as_ref());
-        match given.cloned() {
-            Some(given) if min >= max => {
-                let detail =
-                    format!("min_dynamic_port ({min}) must be less than max_dynamic_port ({max}).");
-                self.mistake(given.file, given.span, "client", detail);
-            }
-            _ => self.done.node.dynamic_ports = min..max,
+        let default = &self.done.node.dynamic_ports;
+        let ends = [
+            End {
+                name: "min_dynamic_port",
+                given: self.min_dynamic_port.clone(),
+                default: default.start,
+            },
+            End {
+                name: "max_dynamic_port",
+                given: self.max_dynamic_port.clone(),
+                default: default.end,
+            },
+        ];
+        if let Some([min, max]) = self.bounds("client", ends, &(1..=u16::MAX), Order::Less) {
+            self.done.node.dynamic_ports = min..max;
         }
-    }
-
-    /// `None`: it was no port.
-    fn port(&mut self, name: &str, given: Option<Placed<i64>>, default: u16) -> Option<u16> {
-        let Some(given) = given else {
-            return Some(default);
-        };
-        let port = u16::try_from(given.value).ok().filter(|port| *port > 0);
-        if port.is_none() {
-            let detail = format!("{name} must be from 1 to {}.", u16::MAX);
-            self.mistake(given.file, given.span, "client", detail);
-        }
-        port
     }
 
     pub(super) fn reserved_ports(&mut self, file: usize, given: Option<Spanned<String>>) {

@@ -2,10 +2,8 @@
 //! block replaces the one of an earlier file, as in Nomad.
 
 mod check;
-mod plugins;
+pub(crate) mod plugins;
 mod ports;
-
-pub(crate) use plugins::names as plugin_names;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -21,9 +21,15 @@ pub(crate) fn names() -> [&'static str; 4] {
     NAMES.map(|(name, _)| name)
 }
 
-fn kind(name: &str) -> Option<Kind> {
+/// Whose plugin has this name.
+pub(crate) fn kind(name: &str) -> Option<Kind> {
     let found = NAMES.into_iter().find(|(known, _)| *known == name);
     found.map(|(_, kind)| kind)
+}
+
+/// Nothing in a block replaces nothing of an earlier one, as in Nomad.
+pub(crate) fn is_empty(plugin: &Plugin) -> bool {
+    plugin.config.attributes.is_empty()
 }
 
 impl Merge<'_> {
@@ -47,8 +53,7 @@ impl Merge<'_> {
             Some(before) if before.value.name.value != placed.value.name.value => {
                 self.second_name(kind, placed);
             }
-            // Nothing in a block replaces nothing, as in Nomad.
-            Some(_) if placed.value.config.attributes.is_empty() => {}
+            Some(_) if is_empty(&placed.value) => {}
             _ => drop(self.plugins.insert(kind, placed)),
         }
     }

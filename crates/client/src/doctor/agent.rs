@@ -2,18 +2,17 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use driver::Kind;
 use driver::options::{Value, Values};
 use jobspec::agent::{self, Agent, Map, Plugin};
 
 use super::Finding;
 use crate::config::as_written;
-use crate::configuration::{ConfigFile, plugin_names};
+use crate::configuration::ConfigFile;
+use crate::configuration::plugins::{is_empty, kind, names};
 
 /// Where Nomad looks for plugins, below its data directory, when nobody says.
 const PLUGINS: &str = "plugins";
-
-/// Names under which the program is the driver `exec`.
-const EXEC: [&str; 2] = ["exec", "nomad-driver-exec"];
 
 /// What the files say together, as far as the plugins go.
 #[derive(Default)]
@@ -29,7 +28,7 @@ pub fn examine_agent(files: &[ConfigFile]) -> Vec<Finding> {
     let mut merged = Merged::default();
     let mut findings = Vec::new();
     for file in files {
-        match agent::parse(&file.name, &file.text, &plugin_names()) {
+        match agent::parse(&file.name, &file.text, &names()) {
             Ok(agent) => merged.add(agent),
             Err(mistakes) => findings.extend(mistakes.iter().map(|mistake| {
                 let text = format!("{} cannot be read: {}", file.name, mistake.detail);
@@ -51,9 +50,12 @@ impl Merged {
         let map = agent.client.chroot_env.into_iter();
         self.chroot_env.extend(map.flat_map(|map| map.value));
         for plugin in agent.plugins {
-            self.plugins
-                .retain(|before| before.name.value != plugin.name.value);
-            self.plugins.push(plugin);
+            let mut known = self.plugins.iter_mut();
+            match known.find(|before| before.name.value == plugin.name.value) {
+                Some(_) if is_empty(&plugin) => {}
+                Some(before) => *before = plugin,
+                None => self.plugins.push(plugin),
+            }
         }
     }
 
@@ -71,7 +73,7 @@ impl Merged {
             .plugins
             .iter()
             .map(|plugin| file_of(plugin, &directory));
-        let files = plugin_names().into_iter();
+        let files = names().into_iter();
         let unused = files.filter_map(|name| self.unused(name, &directory));
         blocks.chain(unused).chain(self.chroot_env()).collect()
     }
@@ -92,7 +94,7 @@ impl Merged {
         let exec = self
             .plugins
             .iter()
-            .find(|plugin| EXEC.contains(&&*plugin.name.value))?;
+            .find(|plugin| kind(&plugin.name.value) == Some(Kind::Exec))?;
         let values = as_written(&exec.config);
         let chroot = values.get("fs_isolation") == Some(&"chroot".into());
         if self.chroot_env.is_empty() || chroot || given(&values) == self.chroot_env {
@@ -158,6 +160,11 @@ mod tests {
 
     /// What is found with these plugin files, for a configuration that follows the directories.
     fn found(name: &str, plugins: &[(&str, u32)], text: &str) -> Vec<(Level, String)> {
+        found_in(name, plugins, &[text])
+    }
+
+    /// The same for several files.
+    fn found_in(name: &str, plugins: &[(&str, u32)], texts: &[&str]) -> Vec<(Level, String)> {
         let root = std::env::temp_dir().join(format!("encamp-agent-{}-{name}", std::process::id()));
         fs::create_dir_all(root.join("plugins")).unwrap();
         for (plugin, mode) in plugins {
@@ -165,12 +172,14 @@ mod tests {
             fs::write(&path, "").unwrap();
             fs::set_permissions(path, fs::Permissions::from_mode(*mode)).unwrap();
         }
-        let text = format!("data_dir = {root:?}\n{text}");
-        let file = ConfigFile {
-            name: "nomad.hcl".into(),
-            text,
-        };
-        let findings = examine_agent(&[file]);
+        let files: Vec<_> = texts
+            .iter()
+            .map(|text| ConfigFile {
+                name: "nomad.hcl".into(),
+                text: format!("data_dir = {root:?}\n{text}"),
+            })
+            .collect();
+        let findings = examine_agent(&files);
         fs::remove_dir_all(&root).unwrap();
         findings
             .into_iter()
@@ -227,6 +236,29 @@ mod tests {
             [Level::Fine]
         );
         assert_eq!(with("client", "fs_isolation = \"chroot\""), [Level::Fine]);
+    }
+
+    #[test]
+    fn an_empty_block_takes_nothing_from_an_earlier_one_as_in_nomad() {
+        let client = "client {\n  chroot_env {\n    \"/srv\" = \"/srv\"\n  }\n}\n";
+        let same =
+            "plugin \"exec\" {\n  config {\n    chroot_env = { \"/srv\" = \"/srv\" }\n  }\n}\n";
+        let with = |name, after: &str| {
+            let files = [client, same, after];
+            levels(&found_in(name, &[("exec", 0o755)], &files))
+        };
+        assert_eq!(with("empty", "plugin \"exec\" {}"), [Level::Fine]);
+        assert_eq!(
+            with("empty-config", "plugin \"exec\" {\n  config {}\n}"),
+            [Level::Fine]
+        );
+        assert_eq!(
+            with(
+                "other-config",
+                "plugin \"exec\" {\n  config {\n    no_pivot_root = true\n  }\n}"
+            ),
+            [Level::Fine, Level::Failure]
+        );
     }
 
     #[test]

@@ -220,7 +220,7 @@ fn of_driver(kind: Kind, settings: &Settings, compute: Compute) -> Map {
 /// route (udp(7)). The address asked for is one of documentation (RFC 5737).
 fn address(settings: &Settings) -> String {
     if settings.node.network_interface.is_some()
-        && let Ok(address) = host_ip::of_node(&settings.node)
+        && let Ok(address) = host_ip::of(settings.node.network_interface.as_deref())
     {
         return address.to_string();
     }

@@ -88,8 +88,7 @@ impl<'p> Site<'p> {
         left.extend(run_dir::sweep_other_boots(&site.data).err());
         left.extend(users::sweep(&site.data.users).err().map(Error::from));
         left.extend(site.cores().sweep().err());
-        let swept = site.ports().and_then(|ports| ports.sweep());
-        left.extend(swept.err().map(Error::from));
+        left.extend(site.ports().sweep().err().map(Error::from));
         left.extend(sweep(Path::new(LOCK)).err().map(Error::Audit));
         left.iter().for_each(|error| tell(Event::Left(error)));
         Ok(site)
@@ -103,7 +102,7 @@ impl<'p> Site<'p> {
         }
     }
 
-    fn ports(&self) -> Result<Ports<'_>, HostError> {
+    fn ports(&self) -> Ports<'_> {
         Ports::of(&self.data.ports, &self.settings.node)
     }
 
@@ -199,7 +198,7 @@ impl<'p> Site<'p> {
             node: &self.settings.node,
         };
         let clear = &mut || drop(run_dir::sweep(&self.base));
-        let ports = Ports::of(&self.data.ports, &self.settings.node)?;
+        let ports = Ports::of(&self.data.ports, &self.settings.node);
         let mut shares = None;
         for alloc in &mut self.allocs {
             alloc.claim_ports(&ports, clear)?;
@@ -241,7 +240,7 @@ impl<'p> Site<'p> {
         let recorded: Result<(), HostError> = run_dir.record(|journal| journal.keep = keep);
         let cleared = recorded.map_err(Error::from).and_then(|()| run_dir.clear());
         let mut left: Vec<Error> = cleared.err().into_iter().collect();
-        let released = self.ports().and_then(|all| all.release(ports));
+        let released = self.ports().release(ports);
         left.extend(released.err().map(Error::from));
         for task in tasks {
             // Held until nothing of its owner runs any more: nobody else gets the uid meanwhile.

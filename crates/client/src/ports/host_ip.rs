@@ -1,18 +1,16 @@
 //! The address that tasks are told for their ports.
 use std::net::{IpAddr, Ipv4Addr};
 
-use crate::node::Node;
-
 /// The configured interface's; else the loopback device's, where nobody else can reach a task by accident.
-pub(crate) fn of_node(node: &Node) -> Result<IpAddr, String> {
-    match &node.network_interface {
+pub(crate) fn of(interface: Option<&str>) -> Result<IpAddr, String> {
+    match interface {
         Some(interface) => of_interface(interface),
         None => Ok(Ipv4Addr::LOCALHOST.into()),
     }
 }
 
 /// The first address of an interface, IPv4 before IPv6.
-pub(crate) fn of_interface(name: &str) -> Result<IpAddr, String> {
+fn of_interface(name: &str) -> Result<IpAddr, String> {
     let all = if_addrs::get_if_addrs()
         .map_err(|error| format!("this host's addresses cannot be read: {error}"))?;
     let mut own: Vec<IpAddr> = all
@@ -38,11 +36,8 @@ mod tests {
 
     #[test]
     fn tasks_are_told_the_loopback_device_unless_configured_otherwise() {
-        let mut node = Node::default();
-        assert_eq!(of_node(&node).unwrap(), Ipv4Addr::LOCALHOST);
-        node.network_interface = Some("lo".to_owned());
-        assert_eq!(of_node(&node).unwrap(), Ipv4Addr::LOCALHOST);
-        node.network_interface = Some("nosuch0".to_owned());
-        assert!(of_node(&node).is_err());
+        assert_eq!(of(None).unwrap(), Ipv4Addr::LOCALHOST);
+        assert_eq!(of(Some("lo")).unwrap(), Ipv4Addr::LOCALHOST);
+        assert!(of(Some("nosuch0")).is_err());
     }
 }

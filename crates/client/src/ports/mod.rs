@@ -63,7 +63,17 @@ pub(crate) struct Ports<'a> {
     pub(crate) dynamic: Range<u16>,
     /// Never given.
     pub(crate) reserved: &'a [RangeInclusive<u16>],
-    pub(crate) host_ip: IpAddr,
+    /// `client.network_interface`, whose address others are told.
+    pub(crate) interface: Option<&'a str>,
+}
+
+/// The ports of one allocation, and whose they are to be.
+#[derive(Debug, Clone, Copy)]
+struct Asked<'a> {
+    group: &'a Group,
+    ports: &'a [Port],
+    holder: &'a Holder,
+    host_ip: IpAddr,
 }
 
 /// Ports that are ours as long as this lives.
@@ -97,16 +107,13 @@ enum Refused {
 
 impl<'a> Ports<'a> {
     /// Those of this node.
-    pub(crate) fn of(dir: &'a Dir, node: &'a Node) -> Result<Ports<'a>, HostError> {
-        let host_ip = host_ip::of_node(node)
-            .map_err(std::io::Error::other)
-            .attempt(|| "look up the address of client.network_interface".to_owned())?;
-        Ok(Ports {
+    pub(crate) fn of(dir: &'a Dir, node: &'a Node) -> Ports<'a> {
+        Ports {
             dir,
             dynamic: node.dynamic_ports.clone(),
             reserved: &node.reserved_ports,
-            host_ip,
-        })
+            interface: node.network_interface.as_deref(),
+        }
     }
 
     /// Claims the ports of a group, all or none, in the order of the file. `clear` clears up behind killed runs.
@@ -117,17 +124,28 @@ impl<'a> Ports<'a> {
         clear: &mut dyn FnMut(),
     ) -> Result<Claim, Error> {
         let ports = group.network.as_ref().map_or(&[][..], |of| &of.ports);
-        if ports.is_empty() {
+        let Some(first) = ports.first() else {
             return Ok(Claim::default());
-        }
+        };
+        // Here and no earlier: an interface that is down is no matter to who has no ports.
+        let host_ip = host_ip::of(self.interface).map_err(|problem| {
+            let reason = format!("client.network_interface: {problem}");
+            Error::Unmet(vec![refused(group, first, &reason)])
+        })?;
+        let asked = Asked {
+            group,
+            ports,
+            holder,
+            host_ip,
+        };
         let deadline = Instant::now() + DYING;
         loop {
-            match self.attempt(group, ports, holder) {
+            match self.attempt(asked) {
                 Ok(claim) => return Ok(claim),
                 Err(Refused::Error(error)) => return Err(error),
                 Err(Refused::Dying) if Instant::now() > deadline => {
                     let reason = "the run that had its ports was killed, and its tasks do not end";
-                    return Err(Error::Unmet(vec![refused(group, &ports[0], reason)]));
+                    return Err(Error::Unmet(vec![refused(group, first, reason)]));
                 }
                 Err(Refused::Dying) => clear(),
             }
@@ -135,10 +153,10 @@ impl<'a> Ports<'a> {
         }
     }
 
-    fn attempt(&self, group: &Group, ports: &[Port], holder: &Holder) -> Result<Claim, Refused> {
+    fn attempt(&self, asked: Asked<'_>) -> Result<Claim, Refused> {
         let _all = self.lock_all().map_err(Refused::from)?;
         let mut claim = Claim::default();
-        match self.fill(&mut claim, group, ports, holder) {
+        match self.fill(&mut claim, asked) {
             Ok(()) => Ok(claim),
             Err(refused) => {
                 self.drop_locked(claim).map_err(Refused::from)?;
@@ -148,13 +166,13 @@ impl<'a> Ports<'a> {
     }
 
     /// The static ones first: no dynamic one must take their place.
-    fn fill(
-        &self,
-        claim: &mut Claim,
-        group: &Group,
-        ports: &[Port],
-        holder: &Holder,
-    ) -> Result<(), Refused> {
+    fn fill(&self, claim: &mut Claim, asked: Asked<'_>) -> Result<(), Refused> {
+        let Asked {
+            group,
+            ports,
+            holder,
+            host_ip,
+        } = asked;
         let mut numbers: Vec<Option<u16>> = vec![None; ports.len()];
         let mut unmet = Vec::new();
         for (port, number) in ports.iter().zip(&mut numbers) {
@@ -178,21 +196,15 @@ impl<'a> Ports<'a> {
         for (port, number) in ports.iter().zip(numbers) {
             let value = match number {
                 Some(value) => value,
-                None => self.draw(claim, group, port, holder)?,
+                None => self.draw(claim, asked, port)?,
             };
-            claim.ports.push(mapping(port, value, self.host_ip));
+            claim.ports.push(mapping(port, value, host_ip));
         }
         Ok(())
     }
 
     /// Any port of the range that nobody has.
-    fn draw(
-        &self,
-        claim: &mut Claim,
-        group: &Group,
-        port: &Port,
-        holder: &Holder,
-    ) -> Result<u16, Refused> {
+    fn draw(&self, claim: &mut Claim, asked: Asked<'_>, port: &Port) -> Result<u16, Refused> {
         let Range { start, end } = self.dynamic;
         let count = u32::from(end.saturating_sub(start));
         let first = crate::ids::random().map_err(Refused::from)?;
@@ -205,7 +217,7 @@ impl<'a> Ports<'a> {
             if ours || self.is_reserved(number) {
                 continue;
             }
-            match self.take(number, holder) {
+            match self.take(number, asked.holder) {
                 Ok(lock) => {
                     claim.locks.push((number, lock));
                     return Ok(number);
@@ -223,7 +235,9 @@ impl<'a> Ports<'a> {
             end.saturating_sub(1)
         );
         Err(Refused::Error(Error::Unmet(vec![refused(
-            group, port, &reason,
+            asked.group,
+            port,
+            &reason,
         )])))
     }
 

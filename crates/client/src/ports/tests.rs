@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::path::Path;
 
 use jobspec::{Network, NetworkMode, Spanned};
@@ -74,7 +74,7 @@ impl Stage {
             dir: &self.dir,
             dynamic: RANGE,
             reserved: &[],
-            host_ip: Ipv4Addr::LOCALHOST.into(),
+            interface: None,
         }
     }
 
@@ -252,6 +252,30 @@ fn a_dynamic_port_is_none_that_is_bound_or_reserved() {
     assert_eq!(numbers, BTreeSet::from([32_170, 32_173]));
     let told = why(stage.claim(&group(vec![port("x", Some(32_170))])));
     assert!(told.contains("held by job"), "{told}");
+}
+
+#[test]
+fn an_interface_without_an_address_is_told_to_who_wants_a_port_and_to_nobody_else() {
+    let stage = Stage::new();
+    let down = Ports {
+        interface: Some("nosuch0"),
+        ..stage.ports()
+    };
+    let nowhere = stage.scratch.path().join("no run");
+    let claim = |group: &Group| down.claim(group, &holder(&nowhere), &mut || ());
+    assert!(claim(&group(vec![])).unwrap().ports.is_empty());
+    let told = why(claim(&dynamic(1)));
+    assert!(
+        told.contains("client.network_interface: this host has no interface \"nosuch0\""),
+        "{told}"
+    );
+    // What was claimed while it was up is given back, and swept up behind killed runs.
+    let claim = stage.claim(&dynamic(2)).unwrap();
+    down.release(claim).unwrap();
+    assert!(stage.left().is_empty());
+    drop(stage.claim(&dynamic(1)).unwrap());
+    down.sweep().unwrap();
+    assert!(stage.left().is_empty());
 }
 
 #[test]

@@ -24,6 +24,7 @@ pub mod exec2;
 mod fingerprint;
 mod generated;
 mod given_cgroup;
+mod glob;
 mod handle;
 mod hosts;
 mod ids;
@@ -51,6 +52,7 @@ mod warnings;
 
 pub use allowed::Allowed;
 pub use api::*;
+pub use glob::glob;
 pub use sandbox::{Enforced, Enforcement, Feature};
 pub use shim::Streams;
 pub use task::Awaited;

@@ -9,6 +9,7 @@ use cgroup::{Cgroup, Limits, Paths};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use sandbox::Spec;
+use sandbox::spec::Mount;
 use shim::{Found, Launch, Lifetime, SpawnError};
 
 use crate::api::{Driver, Kind, Operator, StartError, Task};
@@ -256,13 +257,13 @@ fn spawn_error(error: SpawnError, kind: Kind, spec: &Spec) -> StartError {
         (SpawnError::NotFound(_), Kind::Exec2) => {
             StartError::NotFound(exec2::reach::not_found(spec))
         }
-        (SpawnError::NotExecutable(reason), Kind::Exec2) => {
-            let reason = not_executable(reason, spec);
+        (SpawnError::NotExecutable { path, message }, Kind::Exec2) => {
+            let reason = not_executable(&path, message, &spec.mounts);
             StartError::NotExecutable(exec2::reach::not_executable(spec, &reason))
         }
         (SpawnError::NotFound(message), Kind::Exec) => StartError::NotFound(message),
-        (SpawnError::NotExecutable(reason), Kind::Exec) => {
-            StartError::NotExecutable(not_executable(reason, spec))
+        (SpawnError::NotExecutable { path, message }, Kind::Exec) => {
+            StartError::NotExecutable(not_executable(&path, message, &spec.mounts))
         }
         (other, _) if is_ramdisk(&other) => host(format!("start the task ({RAMDISK})"), other),
         (other, _) => host("start the task", other),
@@ -270,10 +271,8 @@ fn spawn_error(error: SpawnError, kind: Kind, spec: &Spec) -> StartError {
 }
 
 /// Where nothing at all is executed, as in Nomad's `secrets`, the way out comes with it.
-fn not_executable(reason: String, spec: &Spec) -> String {
-    let mut candidates = spec.command.executable.candidates.iter();
-    let tried = candidates.find(|tried| reason.starts_with(&*tried.target.to_string_lossy()));
-    match tried.and_then(|tried| lookup::covering(&spec.mounts, &tried.target)) {
+fn not_executable(path: &Path, reason: String, mounts: &[Mount]) -> String {
+    match lookup::covering(mounts, path) {
         Some(mount) if mount.flags.noexec => format!(
             "{reason}: nothing below {} is ever executed (noexec); put it into local/",
             mount.target.display()
@@ -306,5 +305,32 @@ fn release_reader(path: &Path) {
         let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         // Without a reader it fails, and nobody waits.
         drop(rustix::fs::open(path, flags, Mode::empty()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_lies_where_nothing_is_executed_is_told_so() {
+        let mut secrets = lower::bind("/T/secrets", "/secrets");
+        secrets.flags.noexec = true;
+        let mounts = [
+            lower::bind("/T/sec", "/sec"),
+            secrets,
+            lower::bind("/T/secrets-of-mine", "/secrets-of-mine"),
+        ];
+        let told = |path: &str| {
+            not_executable(
+                Path::new(path),
+                format!("{path} cannot be executed"),
+                &mounts,
+            )
+        };
+        assert!(told("/secrets/x").ends_with("(noexec); put it into local/"));
+        for path in ["/sec/x", "/secrets-of-mine/x", "/elsewhere/secrets/x"] {
+            assert_eq!(told(path), format!("{path} cannot be executed"));
+        }
     }
 }

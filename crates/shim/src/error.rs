@@ -12,8 +12,13 @@ pub enum SpawnError {
     #[error("{0}")]
     NotFound(String),
     /// The executable was found and cannot be executed (126).
-    #[error("{0}")]
-    NotExecutable(String),
+    #[error("{message}")]
+    NotExecutable {
+        /// Its path inside.
+        path: PathBuf,
+        /// Path and reason.
+        message: String,
+    },
     /// A step between clone and exec failed; nothing is left.
     #[error("{step}")]
     Step {
@@ -67,9 +72,12 @@ pub enum Error {
 
 impl From<sandbox::Error> for SpawnError {
     fn from(error: sandbox::Error) -> SpawnError {
+        let message = error.to_string();
         match error {
-            sandbox::Error::NotFound { .. } => SpawnError::NotFound(error.to_string()),
-            sandbox::Error::NotExecutable { .. } => SpawnError::NotExecutable(error.to_string()),
+            sandbox::Error::NotFound { .. } => SpawnError::NotFound(message),
+            sandbox::Error::NotExecutable { path, .. } => {
+                SpawnError::NotExecutable { path, message }
+            }
             sandbox::Error::Cgroup(error) => SpawnError::Cgroup(error),
             error => SpawnError::Prepare(error),
         }

@@ -233,11 +233,10 @@ fn explain(failure: Failed, prepared: &Prepared) -> SpawnError {
             libc::ENOENT | libc::EACCES | libc::ENOEXEC | libc::EPERM | libc::E2BIG
         )
     {
-        return SpawnError::NotExecutable(sandbox::explain(
-            &prepared.executable,
-            &source,
-            &prepared.head,
-        ));
+        return SpawnError::NotExecutable {
+            path: PathBuf::from(&prepared.executable),
+            message: sandbox::explain(&prepared.executable, &source, &prepared.head),
+        };
     }
     let step = failure
         .step

@@ -258,7 +258,7 @@ fn failures_name_what_failed_and_leave_nothing() {
         let directory = world.spec(init, "/usr/bin", &[]);
         assert!(matches!(
             world.spawn(&directory),
-            Err(SpawnError::NotExecutable(_))
+            Err(SpawnError::NotExecutable { path, .. }) if path == Path::new("/usr/bin")
         ));
         let mut bad = world.spec(init, "/bin/true", &[]);
         bad.command.cwd = "/no/such/directory".into();

@@ -45,30 +45,15 @@ impl Driver {
         started
     }
 
-    /// Ends what an earlier start of this id left running, of which nobody knows: a plugin that died before it could answer is asked again
-    /// through the next one.
-    ///
-    /// # Errors
-    /// A shim that does not answer.
-    pub fn end_unknown(&self, id: &str) -> Result<(), StartError> {
-        let state = state_dir::of(&self.0.place.state_dir, id);
-        if state.symlink_metadata().is_err() {
-            return Ok(());
-        }
-        let act = format!("end what an earlier start left in {}", state.display());
-        let ended = match shim::attach(&state) {
-            Ok(Found::Alive(shim, _)) => shim.stop(signals::KILL, Duration::ZERO),
-            Ok(Found::Ended(_) | Found::Lost) => Ok(()),
-            Err(error) => Err(error),
-        };
-        ended.map_err(|error| host(act, error))
-    }
-
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
         let spec = self.logged(self.lower(task)?);
+        if !rustix::process::geteuid().is_root() {
+            return Err(host("start a task", "driver must run as root"));
+        }
+        // Before anything else can fail: what an earlier start left must not run on while this one is said to have failed.
+        let state = self.claim_state(task)?;
         self.check_host(task, &spec)?;
         let devices = device_rules::rules(self.kind(), task, &spec)?;
-        let state = self.claim_state(task)?;
         let given = given_cgroup::find(task)?;
         let mut undo = Undo {
             state: &state,
@@ -142,9 +127,6 @@ impl Driver {
 
     /// What can only be told on the host itself.
     fn check_host(&self, task: &TaskConfig, spec: &Spec) -> Result<(), StartError> {
-        if !rustix::process::geteuid().is_root() {
-            return Err(host("start a task", "driver must run as root"));
-        }
         match self.kind() {
             Kind::Exec => exec::shared::redirect(&lower::directories(task)?).map_err(|error| {
                 host(
@@ -161,7 +143,8 @@ impl Driver {
         }
     }
 
-    /// The shim's directory for this task, with no trace of an ended predecessor of the same id.
+    /// The shim's directory for this task, with no trace of a predecessor of the same id. One that still runs detached is ended: whoever
+    /// starts it again does not know of it, as an agent whose plugin died before it could answer, and which asks the next one.
     fn claim_state(&self, task: &TaskConfig) -> Result<PathBuf, StartError> {
         let place = &self.0.place.state_dir;
         make_state_place(place).map_err(|error| {
@@ -175,11 +158,17 @@ impl Driver {
             return Ok(state);
         }
         let act = || format!("look at the state directory {}", state.display());
-        if let Found::Alive(..) = shim::attach(&state).map_err(|error| host(act(), error))? {
-            return Err(host(
-                format!("task with ID {:?} already started", task.id),
-                format!("its shim answers in {}", state.display()),
-            ));
+        match shim::attach(&state).map_err(|error| host(act(), error))? {
+            Found::Alive(shim, _) if self.0.place.lifetime == Lifetime::Detached => shim
+                .stop(signals::KILL, Duration::ZERO)
+                .map_err(|error| host("end what an earlier start left running", error))?,
+            Found::Alive(..) => {
+                return Err(host(
+                    format!("task with ID {:?} already started", task.id),
+                    format!("its shim answers in {}", state.display()),
+                ));
+            }
+            Found::Ended(_) | Found::Lost => {}
         }
         shim::forget(&state).map_err(|error| host(act(), error))?;
         Ok(state)

@@ -126,7 +126,11 @@ fn driver(kind: Kind, root: &Path) -> Driver {
 }
 
 fn driver_under(kind: Kind, root: &Path, operator: &[(&str, Value)]) -> Driver {
-    let place = Place {
+    Driver::new(kind, &values(operator), place(root)).unwrap()
+}
+
+fn place(root: &Path) -> Place {
+    Place {
         state_dir: root.join("state"),
         lifetime: shim::Lifetime::Detached,
         compute: Compute {
@@ -134,8 +138,7 @@ fn driver_under(kind: Kind, root: &Path, operator: &[(&str, Value)]) -> Driver {
             cores: 2,
         },
         hidden: Vec::new(),
-    };
-    Driver::new(kind, &values(operator), place).unwrap()
+    }
 }
 
 fn values(pairs: &[(&str, Value)]) -> Values {
@@ -484,7 +487,13 @@ fn a_command_that_is_not_unveiled_is_refused_with_the_way_out() {
 fn ids_with_slashes_and_two_starts_of_one_id_are_told_apart() {
     quietly("twice", &sh("sleep 600"), |world| {
         let task = world.start().unwrap();
-        let told = world.start().unwrap_err().to_string();
+        let in_foreground = Place {
+            lifetime: shim::Lifetime::Foreground,
+            ..place(&world.root)
+        };
+        let operator = values(&[]);
+        let second = Driver::new(world.kind, &operator, in_foreground).unwrap();
+        let told = second.start(&world.task).unwrap_err().to_string();
         assert_eq!(
             told,
             format!("task with ID {:?} already started", world.task.id)
@@ -492,6 +501,37 @@ fn ids_with_slashes_and_two_starts_of_one_id_are_told_apart() {
         assert_eq!(task.inspect().unwrap().state, State::Running);
         task.destroy(true).unwrap();
     });
+}
+
+#[test]
+fn a_detached_start_ends_what_an_earlier_one_of_its_id_left_running() {
+    quietly("again", &sh("sleep 600"), |world| {
+        let processes = || Cgroup::at(&world.cgroup).processes().unwrap();
+        let first = world.start().unwrap();
+        let before = processes();
+        let second = world.start().unwrap();
+        let after = processes();
+        assert!(!before.is_empty() && before.len() == after.len());
+        assert!(!after.iter().any(|pid| before.contains(pid)), "{after:?}");
+        assert_eq!(second.inspect().unwrap().state, State::Running);
+        drop(first);
+        second.destroy(true).unwrap();
+    });
+}
+
+#[test]
+fn a_predecessor_is_ended_even_when_the_start_fails() {
+    if !privileged() {
+        return;
+    }
+    let world = world(Kind::Exec2, "again-failed", &sh("sleep 600")).quiet();
+    let _first = world.start().unwrap();
+    let mut missing = world.task.clone();
+    missing
+        .driver_config
+        .insert("unveil".to_owned(), ["r:/no/such/path"].as_slice().into());
+    world.driver.start(&missing).unwrap_err();
+    assert!(Cgroup::at(&world.cgroup).processes().unwrap().is_empty());
 }
 
 #[test]

@@ -72,7 +72,6 @@ fn start(configured: &Configured, tasks: &Tasks, message: &[u8]) -> Result<Arc<K
     let task = TaskConfig::try_from(message).map_err(|error| failed(&error))?;
     let known = tasks.start(&subject, || {
         make_state_dir(configured)
-            .and_then(|()| configured.driver.end_unknown(&task.id))
             .and_then(|()| configured.driver.start(&task))
             .map_err(|error| not_started(&error))
     })?;

@@ -47,6 +47,7 @@ impl InProcess {
                 cores: 2,
             },
             hidden: Vec::new(),
+            agent_env: None,
         };
         let kind = if name == "exec" {
             Kind::Exec

@@ -355,6 +355,7 @@ fn a_bad_list_is_refused_when_the_operator_gives_it() {
         lifetime: shim::Lifetime::Detached,
         compute: suite::Site::COMPUTE,
         hidden: Vec::new(),
+        agent_env: None,
     };
     for (source, target) in [
         ("usr", "/usr"),

@@ -84,6 +84,7 @@ impl Handed {
                 cores: 2,
             },
             hidden: vec![root.join("hidden")],
+            agent_env: None,
         };
         let driver = Driver::new(Kind::Exec2, &values(operator), place).unwrap();
         Handed {

@@ -172,6 +172,7 @@ impl<'a> Driven<'a> {
             lifetime: shim::Lifetime::Detached,
             compute: Site::COMPUTE,
             hidden: self.hidden.clone(),
+            agent_env: None,
         };
         Driver::new(self.kind, &self.operator, place).unwrap()
     }

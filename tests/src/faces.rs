@@ -202,6 +202,7 @@ impl Site {
             lifetime,
             compute: Site::COMPUTE,
             hidden: settings.hidden(),
+            agent_env: None,
         }
     }
 

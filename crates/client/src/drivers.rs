@@ -22,6 +22,7 @@ pub(crate) fn configured(
         lifetime: Lifetime::Foreground,
         compute,
         hidden: settings.hidden(),
+        agent_env: None,
     };
     Driver::new(kind, &operator_config(kind, &settings.node), place)
 }

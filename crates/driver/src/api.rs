@@ -39,8 +39,6 @@ pub(crate) struct Configured {
     pub(crate) inherited: BTreeMap<String, String>,
     /// Who reads what is denied.
     pub(crate) watch: OnceLock<Arc<Watch>>,
-    /// The environment of the agent that started this process; empty without one.
-    pub(crate) agent: BTreeMap<String, String>,
 }
 
 /// The operator's configuration of one of the two.
@@ -61,6 +59,9 @@ pub struct Place {
     pub compute: Compute,
     /// Directories that no task may see although they lie below something granted: data, state, sockets.
     pub hidden: Vec<PathBuf>,
+    /// The environment of the agent that this process is a plugin of: its client hands tasks more of that than they should have, or
+    /// less. `None`: there is no agent.
+    pub agent_env: Option<BTreeMap<String, String>>,
 }
 
 /// The node's compute, for cpu limits and stats.

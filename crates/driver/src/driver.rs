@@ -21,6 +21,9 @@ use crate::task_config::{NetworkMode, TaskConfig};
 use crate::users::{self, User};
 use crate::{exec, exec2, fingerprint, lower};
 
+/// What a task gets of no agent.
+static NO_AGENT: BTreeMap<String, String> = BTreeMap::new();
+
 /// The owner of a directory that no client has given to a task.
 const NOBODY: u32 = 65534;
 
@@ -76,25 +79,12 @@ impl Driver {
             hidden,
             inherited: inherited(),
             watch: OnceLock::new(),
-            agent: BTreeMap::new(),
         })))
     }
 
     /// Has what tasks started from now on are denied read, so that [`crate::Task::denials`] can tell it. The first call counts.
     pub fn watch(&self, watch: &Arc<Watch>) {
         let _ = self.0.watch.set(Arc::clone(watch));
-    }
-
-    /// The same in an agent's plugin: with the agent's environment, of which the client hands tasks more than they should have, or less.
-    #[must_use]
-    pub fn of_agent(self, environment: BTreeMap<String, String>) -> Driver {
-        let Driver(shared) = self;
-        let configured = Arc::try_unwrap(shared).map(|configured| Configured {
-            agent: environment,
-            ..configured
-        });
-        // Shared already: then it is at work, and stays what it is.
-        Driver(configured.map_or_else(|shared| shared, Arc::new))
     }
 
     /// Names of what the client gave a task of the agent's environment and `agent_env` does not let through.
@@ -112,7 +102,7 @@ impl Driver {
                 Operator::Exec2(operator) => &operator.agent_env,
             },
             isolation: self.features().fs_isolation,
-            variables: &self.0.agent,
+            variables: self.0.place.agent_env.as_ref().unwrap_or(&NO_AGENT),
         }
     }
 
@@ -151,7 +141,7 @@ impl Driver {
 
     /// Whether this host can run it. No side effects.
     pub fn fingerprint(&self) -> Fingerprint {
-        fingerprint::fingerprint(&self.0.operator, self.0.place.lifetime)
+        fingerprint::fingerprint(&self.0.operator, &self.0.place)
     }
 
     /// Whether this host has every system call that a start needs. No side effects; a start looks by itself, but a client makes directories before.

@@ -138,6 +138,7 @@ fn place(root: &Path) -> Place {
             cores: 2,
         },
         hidden: Vec::new(),
+        agent_env: None,
     }
 }
 

@@ -18,7 +18,11 @@ use sandbox::spec::{Access, Missing, Source};
 const ALLOC: &str = "0af996ed-1111-2222-3333-444444444444";
 
 fn driver(kind: Kind, operator: &[(&str, Value)]) -> Driver {
-    let place = Place {
+    Driver::new(kind, &values(operator), place()).unwrap()
+}
+
+fn place() -> Place {
+    Place {
         state_dir: "/var/lib/encamp/state".into(),
         lifetime: shim::Lifetime::Detached,
         compute: Compute {
@@ -26,8 +30,26 @@ fn driver(kind: Kind, operator: &[(&str, Value)]) -> Driver {
             cores: 4,
         },
         hidden: vec!["/var/lib/encamp".into(), "/run/encamp".into()],
+        agent_env: None,
+    }
+}
+
+#[test]
+fn what_an_agent_has_is_withheld_by_every_clone_of_its_driver_and_by_no_other() {
+    let secret = BTreeMap::from([("SECRET".to_owned(), "s".to_owned())]);
+    let task = TaskConfig {
+        env: secret.clone(),
+        ..TaskConfig::default()
     };
-    Driver::new(kind, &values(operator), place).unwrap()
+    let of_agent = Place {
+        agent_env: Some(secret),
+        ..place()
+    };
+    let driver = Driver::new(Kind::Exec2, &values(&[]), of_agent).unwrap();
+    assert_eq!(driver.clone().withheld(&task), ["SECRET"]);
+    assert_eq!(driver.withheld(&task), ["SECRET"]);
+    let alone = Driver::new(Kind::Exec2, &values(&[]), place()).unwrap();
+    assert_eq!(alone.withheld(&task), [""; 0]);
 }
 
 fn values(pairs: &[(&str, Value)]) -> Values {

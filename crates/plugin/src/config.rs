@@ -1,4 +1,5 @@
 //! SetConfig: the operator's options and the node's compute.
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -40,6 +41,7 @@ impl Place {
             lifetime: shim::Lifetime::Detached,
             compute,
             hidden: vec![self.state_dir.clone(), self.socket_dir.clone()],
+            agent_env: Some(own_environment()),
         }
     }
 }
@@ -54,12 +56,15 @@ pub(crate) fn configure(
     let compute = compute(request.nomad_config.as_ref());
     let driver =
         Driver::new(kind, &values, place.of_a_driver(compute)).map_err(|error| failed(&error))?;
-    let agent = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    Ok(request
-        .nomad_config
-        .is_some()
-        .then(|| driver.of_agent(agent.collect())))
+    Ok(request.nomad_config.is_some().then_some(driver))
+}
+
+/// An agent starts its plugins with its own.
+fn own_environment() -> BTreeMap<String, String> {
+    let text = |(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }
 
 /// As Nomad reckons it: an override, or the sum over all cores. Never zero, since limits are divided by it.

@@ -126,6 +126,7 @@ fn mistakes(kind: Kind, values: &options::Values) -> Vec<ConfigError> {
             cores: 1,
         },
         hidden: Vec::new(),
+        agent_env: None,
     };
     Driver::new(kind, values, nowhere)
         .err()

@@ -6,6 +6,8 @@
 # ENCAMP_NOMAD, ENCAMP_EXEC2           as for run.sh
 # ENCAMP                               the encamp binary (default: target/debug/encamp)
 # SERIES                               the kernel's, of Debian's packages (default 6.12)
+# PROCESSORS                           how many (default 1; only with 2 does the scenario cores say much)
+# GUEST_COMMAND                        what to run in place of run.sh
 #
 # Wants qemu-system-x86, busybox-static and cpio beside what run.sh wants.
 set -euo pipefail
@@ -43,12 +45,11 @@ program() {
 rm -rf "$tree"
 mkdir -p "$tree"/{usr/bin,usr/sbin,usr/lib,usr/lib64,usr/local/bin,etc,proc,sys,dev,tmp,root,run,var/tmp,var/lib,mnt,srv,opt}
 for link in bin sbin lib lib64; do ln -s "usr/$link" "$tree/$link"; done
-for name in bash sh cat env head ls sleep true id jq curl iptables ip nsenter unshare mount umount script pgrep setsid grep sed awk find sort stat tail tr cut date; do
+for name in bash sh cat env head ls sleep true id jq curl iptables ip nsenter unshare mount umount script pgrep setsid df grep sed awk find sort stat tail tr cut date; do
     found=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "$name") && program "$(realpath "$(dirname "$found")")/$(basename "$found")"
 done
 program /usr/bin/python3.11 /usr/lib/cni/* /usr/sbin/xtables-nft-multi
-cp -a /usr/sbin/iptables* "$tree/usr/sbin/" 2>/dev/null || true
-ln -sf /usr/sbin/xtables-nft-multi "$tree/usr/sbin/iptables"
+for name in iptables ip6tables; do ln -sf /usr/sbin/xtables-nft-multi "$tree/usr/sbin/$name"; done
 cp -a --parents /usr/lib/x86_64-linux-gnu/xtables "$tree" 2>/dev/null || true
 ln -sf python3.11 "$tree/usr/bin/python3"
 (cd / && find usr/lib/python3.11 -name test -prune -o -name '*dist-packages*' -prune -o -name ensurepip -prune -o -name idlelib -prune -o -type f -print | cpio -pdm --quiet "$tree")
@@ -69,60 +70,61 @@ if ls "$tree/usr/lib/modules/$release"/kernel/net/netfilter/*.xz >/dev/null 2>&1
     find "$tree/usr/lib/modules" -name '*.ko.xz' -exec xz -d {} +
 fi
 mkdir -p "$tree/opt/nomad" "$tree/opt/tests"
-cp "$nomad" "$tree/opt/nomad/nomad"
 strip --strip-debug -o "$tree/opt/nomad/encamp" "$encamp"
 [ -z "${ENCAMP_EXEC2:-}" ] || cp "$ENCAMP_EXEC2" "$tree/opt/nomad/exec2"
 for binary in "$nomad" "$encamp" "${ENCAMP_EXEC2:-}"; do
     ldd "$binary" 2>/dev/null | grep -o '/[^ ]*' | xargs -r -I{} cp -nL --parents {} "$tree" || true
 done
 cp -r "$here" "$tree/opt/tests/nomad"
-cat >"$tree/init" <<INIT
+# What would take the guest long.
+strip -o "$tree/opt/nomad/nomad" "$nomad"
+busybox depmod -b "$tree" "$release"
+cat >"$tree/init" <<'INIT'
 #!/usr/bin/busybox sh
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
-if [ "\$1" != after ]; then
-    mount -t proc proc /proc
-    mount -t sysfs sysfs /sys
-    mount -t devtmpfs devtmpfs /dev
-    ln -s /proc/self/fd /dev/fd
-    for stream in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/\${stream%%:*}" "/dev/\${stream#*:}"; done
-    mkdir -p /dev/pts /dev/shm /after
-    mount -t devpts devpts /dev/pts
-    mount -t tmpfs tmpfs /dev/shm
-    mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    # From a ramdisk nobody can pivot_root(2): everything moves to a tmpfs.
-    mount -t tmpfs -o mode=755,size=90% tmpfs /after
-    for entry in /*; do
-        case "\$entry" in
-        /after | /proc | /sys | /dev) ;;
-        *) cp -a "\$entry" /after/ ;;
-        esac
-    done
-    mkdir /after/proc /after/sys /after/dev
-    for entry in proc sys dev; do mount --move "/\$entry" "/after/\$entry"; done
-    exec switch_root /after /init after
+if [ "$1" != after ]; then
+    # From a ramdisk nobody can pivot_root(2). From a mount of it somebody can.
+    mkdir -p /after
+    mount --bind / /after
+    cd /after && mount --move . / && exec chroot . /init after
 fi
-depmod "$release"
+mount -t proc proc /proc
+mount -t sysfs sysfs /sys
+mount -t devtmpfs devtmpfs /dev
+ln -s /proc/self/fd /dev/fd
+for stream in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${stream%%:*}" "/dev/${stream#*:}"; done
+mkdir -p /dev/pts /dev/shm
+mount -t devpts devpts /dev/pts
+mount -t tmpfs tmpfs /dev/shm
+mount -t cgroup2 cgroup2 /sys/fs/cgroup
 for module in overlay veth bridge br_netfilter nf_tables nft_compat nft_chain_nat xt_comment xt_conntrack xt_nat xt_MASQUERADE xt_addrtype xt_mark xt_tcpudp; do
-    modprobe \$module 2>/dev/null || echo "no module \$module"
+    modprobe $module 2>/dev/null || echo "no module $module" >/dev/ttyS1
 done
 ip link set lo up
 ip link add dummy0 type dummy 2>/dev/null
 hostname guest
 chmod 1777 /tmp /var/tmp
-ENCAMP_NOMAD=/opt/nomad/nomad ENCAMP=/opt/nomad/encamp ENCAMP_EXEC2=$([ -z "${ENCAMP_EXEC2:-}" ] || echo /opt/nomad/exec2) \\
-    PATIENCE=\${PATIENCE:-20} /opt/tests/nomad/run.sh $* >/dev/ttyS1 2>&1
-echo "guest: exit \$?" >/dev/ttyS1
+. /settings >/dev/ttyS1 2>&1
+echo "guest: exit $?" >/dev/ttyS1
 poweroff -f
 INIT
+cat >"$tree/settings" <<RUN
+export ENCAMP_NOMAD=/opt/nomad/nomad ENCAMP=/opt/nomad/encamp ENCAMP_EXEC2=$([ -z "${ENCAMP_EXEC2:-}" ] || echo /opt/nomad/exec2)
+export PATIENCE=${PATIENCE:-20} GOGC=400
+${GUEST_COMMAND:-/opt/tests/nomad/run.sh $*}
+RUN
 chmod +x "$tree/init"
 
 (cd "$tree" && find . -mindepth 1 -print0 | cpio --null --create --format=newc --owner=0:0 --quiet >"$store/initramfs")
 : >"$store/results"
-# One thread: with more, QEMU 7.2 runs the int3 with which the kernel patches itself on the other processor.
-qemu-system-x86_64 -accel tcg,thread=single -cpu max -smp 2 -m 4096 -nodefaults -display none -monitor none -nic none -no-reboot \
+# One thread: with more, QEMU 7.2 runs the int3 with which the kernel patches itself on the other processor. And then one processor does more
+# than two, which wait for each other.
+qemu-system-x86_64 -accel tcg,thread=single,tb-size=2048 -cpu max -smp "${PROCESSORS:-1}" -m 4096 -nodefaults -display none -monitor none -nic none -no-reboot \
     -serial "file:$store/console" -serial "file:$store/results" -kernel "$kernel"/boot/vmlinuz-* -initrd "$store/initramfs" \
     -append "console=ttyS0 loglevel=3 panic=-1 rdinit=/init mitigations=off" </dev/null &
 machine=$!
 trap 'kill $machine 2>/dev/null' EXIT
-tail -f --pid=$machine "$store/results" | sed -u 's,\r,,'
+trap 'exit 1' INT TERM
+tail -f --pid=$machine "$store/results" | sed -u 's,\r,,' &
+wait $machine $! || true
 grep -q '^guest: exit 0' "$store/results" || { tail -5 "$store/console"; exit 1; }

@@ -5,7 +5,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::io::Errno;
 use rustix::mount::OpenTreeFlags;
 
 use crate::enforcement::Enforcement;
@@ -64,7 +63,7 @@ struct Preparation {
     refusals: Vec<String>,
     landlock: Option<Enforcement>,
     seals: Vec<Step>,
-    terminals: Option<RawFd>,
+    terminals: Option<OwnedFd>,
     near: Option<OwnedFd>,
 }
 
@@ -155,12 +154,9 @@ impl Preparation {
                 mounts::tmpfs(*size_bytes, *mode, flags)
             }),
             Source::File { contents, mode } => {
-                match tree.view.make(&mount.target, FileType::RegularFile) {
-                    Err(error) if mount.missing == Missing::Skip && error.is_no_place() => {
-                        return Ok(vec![]);
-                    }
-                    other => other?,
-                };
+                if mount.missing == Missing::Skip && !has_place(&mount.target, tree)? {
+                    return Ok(vec![]);
+                }
                 let fd = file::mount(contents, *mode)?;
                 Ok(vec![self.attach(
                     fd,
@@ -197,7 +193,8 @@ impl Preparation {
                 let mut steps =
                     self.new_directory(mount, tree, |flags| dev::tree(devices, flags))?;
                 let pts = dev::devpts()?;
-                self.terminals = Some(pts.as_raw_fd());
+                let own = pts.try_clone();
+                self.terminals = Some(own.map_err(|e| Error::call("duplicate a descriptor", e))?);
                 steps.push(self.attach(
                     pts,
                     FileType::Directory,
@@ -290,7 +287,8 @@ impl Preparation {
     ) -> Result<Parts, Error> {
         let entry = cgroup.entry()?;
         let terminals = self.terminals()?;
-        let stdio = self.stdio(spec, terminals)?;
+        let opened = stdio::open(&spec.stdio, &spec.identity, terminals.as_fd())?;
+        self.near = opened.near;
         let mut argv = vec![target.display().to_string()];
         argv.extend(spec.command.args.iter().cloned());
         let block = block::write(&[target], &argv, &spec.command.env)?;
@@ -310,7 +308,7 @@ impl Preparation {
             rules: rules(spec, ruleset)?,
             ruleset,
             ruleset_flags: spec.landlock.as_ref().map_or(0, landlock::flags),
-            stdio,
+            stdio: opened.stdio.map(|fd| self.keep(fd)),
             controls_terminal: matches!(spec.stdio.stdin, Input::Terminal { .. }),
             cwd: Step::ChangeDirectory {
                 target: c_path(&spec.command.cwd)?,
@@ -320,19 +318,9 @@ impl Preparation {
             oom_score_adj: spec.oom_score_adj.filter(|value| self.oom_allowed(*value)),
             filter: spec.seccomp.as_ref().map(seccomp::compile).transpose()?,
             block: self.keep(block),
-            terminals,
+            terminals: self.keep(terminals),
             held: held(&mut self.refusals, spec)?,
         })
-    }
-
-    fn stdio(&mut self, spec: &Spec, terminals: RawFd) -> Result<[RawFd; 3], Error> {
-        let of = |fd: &&OwnedFd| fd.as_raw_fd() == terminals;
-        let Some(terminals) = self.fds.iter().find(of) else {
-            return Err(Error::call("find the terminals", Errno::BADF));
-        };
-        let opened = stdio::open(&spec.stdio, &spec.identity, terminals.as_fd())?;
-        self.near = opened.near;
-        Ok(opened.stdio.map(|fd| self.keep(fd)))
     }
 
     fn ruleset(&mut self, spec: &Spec) -> Result<Option<RawFd>, Error> {
@@ -375,19 +363,27 @@ impl Preparation {
     }
 
     /// Where entered commands get terminals from: the tree's own devpts, or the host's.
-    fn terminals(&mut self) -> Result<RawFd, Error> {
-        if let Some(own) = self.terminals {
+    fn terminals(&mut self) -> Result<OwnedFd, Error> {
+        if let Some(own) = self.terminals.take() {
             return Ok(own);
         }
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let pts = rustix::fs::open("/dev/pts", flags, Mode::empty())
-            .map_err(|e| Error::path("open", "/dev/pts", e))?;
-        Ok(self.keep(pts))
+        rustix::fs::open("/dev/pts", flags, Mode::empty())
+            .map_err(|e| Error::path("open", "/dev/pts", e))
     }
 }
 
 fn skipped(mount: &Mount, path: &Path) -> bool {
     mount.missing == Missing::Skip && std::fs::symlink_metadata(path).is_err()
+}
+
+/// Whether there is a mount point for a file, or was room to make one.
+fn has_place(target: &Path, tree: &Tree) -> Result<bool, Error> {
+    match tree.view.make(target, FileType::RegularFile) {
+        Ok(_) => Ok(true),
+        Err(error) if error.is_no_place() => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Where a mount goes, resolved; made where that is allowed.

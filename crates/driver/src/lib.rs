@@ -15,6 +15,7 @@ mod agent_env;
 mod allowed;
 mod api;
 mod capabilities;
+mod causes;
 pub mod denials;
 mod device_rules;
 mod devices;
@@ -52,6 +53,7 @@ mod warnings;
 
 pub use allowed::Allowed;
 pub use api::*;
+pub use causes::{causes, in_one_line};
 pub use glob::glob;
 pub use sandbox::{Enforced, Enforcement, Feature};
 pub use shim::Streams;

@@ -79,17 +79,7 @@ pub(crate) fn warnings(warnings: &[Diagnostic], file: &JobFile, style: Style) ->
 
 /// `Error: what`, then the causes, each on a line of its own, then the way out.
 pub(crate) fn chain(error: &dyn Error, place: &str, way_out: Option<&str>) -> String {
-    let mut last = error.to_string();
-    let mut text = format!("Error: {place}{last}\n");
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if words != last {
-            let _ = writeln!(text, "  {words}");
-        }
-        last = words;
-        cause = error.source();
-    }
+    let mut text = format!("Error: {place}{}\n", driver::causes(error).join("\n  "));
     if let Some(way_out) = way_out {
         let _ = writeln!(text, "  {way_out}");
     }

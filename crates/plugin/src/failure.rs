@@ -4,6 +4,7 @@
 //! for the plugin's death and waits for it.
 use std::error::Error;
 
+use driver::in_one_line;
 use prost::Message;
 use tonic::{Code, Status};
 
@@ -21,7 +22,7 @@ pub(crate) fn unknown_task() -> Status {
 /// A start that may succeed later is told from one that never will: the job's restart policy is for the former.
 pub(crate) fn not_started(error: &driver::StartError) -> Status {
     if error.is_transient() {
-        recoverable(shorten(&chain(error)))
+        recoverable(shorten(&in_one_line(error)))
     } else {
         failed(error)
     }
@@ -29,21 +30,7 @@ pub(crate) fn not_started(error: &driver::StartError) -> Status {
 
 /// An error with everything that it comes from.
 pub(crate) fn failed(error: &dyn Error) -> Status {
-    Status::unknown(shorten(&chain(error)))
-}
-
-/// The texts of an error and its sources, joined by `: `. A source that the text before it ends with already is not said twice.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        let more = error.to_string();
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = error.source();
-    }
-    text
+    Status::unknown(shorten(&in_one_line(error)))
 }
 
 /// An error of StartTask after which the job's restart policy applies; a plain one fails the task for good.
@@ -74,10 +61,6 @@ mod tests {
     #[error("mount /proc")]
     struct Outer(#[source] std::io::Error);
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("start: {0}")]
-    struct Repeating(#[from] Outer);
-
     fn denied() -> Outer {
         Outer(std::io::Error::other("not permitted"))
     }
@@ -88,14 +71,6 @@ mod tests {
         assert_eq!(
             (status.code(), status.message()),
             (Code::Unknown, "mount /proc: not permitted")
-        );
-    }
-
-    #[test]
-    fn a_source_is_said_once() {
-        assert_eq!(
-            chain(&Repeating(denied())),
-            "start: mount /proc: not permitted"
         );
     }
 

@@ -9,7 +9,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::transport::Server;
 
 use crate::base::Base;
-use crate::failure::chain;
 use crate::goplugin::{Broker, Controller, Stdio};
 use crate::host::Host;
 use crate::lifetime::{Orphaned, Quit};
@@ -67,7 +66,7 @@ pub fn serve(kind: Kind) -> ExitCode {
             ExitCode::FAILURE
         }
         Err(error) => {
-            log::error(&chain(&error), &[]);
+            log::error(&driver::in_one_line(&error), &[]);
             ExitCode::FAILURE
         }
     }

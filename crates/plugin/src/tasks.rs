@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tonic::Status;
 
 use crate::events::{Events, Subject};
-use crate::failure::{chain, failed, unknown_task};
+use crate::failure::{failed, unknown_task};
 
 /// A waiter only reads a socket and keeps a result.
 const WAITER_STACK: usize = 256 * 1024;
@@ -55,7 +55,7 @@ impl Waiter {
             .stack_size(WAITER_STACK)
             .spawn(move || {
                 if let Ok(task) = handed_over.recv() {
-                    let end = task.wait().map_err(|error| chain(&error));
+                    let end = task.wait().map_err(|error| driver::in_one_line(&error));
                     // First, while the agent still listens for this task.
                     events.ended(&subject, &end);
                     publish.send_replace(Some(end));

@@ -61,7 +61,8 @@ fn read() -> Result<Orders, String> {
 
 fn run(orders: &Orders) -> Result<Ended, String> {
     let cgroup = cgroup::Cgroup::at(&orders.cgroup);
-    let prepared = sandbox::prepare(&orders.spec, &cgroup).map_err(|error| chain(&error))?;
+    let prepared =
+        sandbox::prepare(&orders.spec, &cgroup).map_err(|error| driver::in_one_line(&error))?;
     let process = sandbox::launch(&prepared.program).map_err(|failure| {
         let step = failure.step.and_then(|step| prepared.program.step(step));
         let step = step.map_or_else(|| "start it".to_owned(), ToString::to_string);
@@ -95,14 +96,4 @@ fn attend(process: &Process) -> std::io::Result<Ended> {
             });
         }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(reason) = source {
-        text = format!("{text}: {reason}");
-        source = reason.source();
-    }
-    text
 }

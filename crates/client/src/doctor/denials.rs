@@ -1,5 +1,6 @@
 //! Whether what the sandbox denies a task can be named.
 use driver::denials::{Error, Outlook, outlook};
+use driver::in_one_line;
 
 use super::Finding;
 
@@ -25,11 +26,7 @@ fn told(outlook: Result<Outlook, Error>) -> Finding {
         ),
         Err(error) => {
             let way_out = way_out(&error);
-            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-            let text = format!(
-                "denials cannot be named: {error}{}",
-                cause.unwrap_or_default()
-            );
+            let text = format!("denials cannot be named: {}", in_one_line(&error));
             let finding = Finding::warning(CHECK, text);
             match way_out {
                 Some(way_out) => finding.way_out(way_out),

@@ -133,7 +133,7 @@ impl<S: Starts> TaskRunner<'_, S> {
         // What was asked of a task that did not run is none of this start's.
         while self.inbox.find_until(Some(began), ask).is_some() {}
         let running = Arc::new(self.driver.start(&task).map_err(|error| {
-            let words = told(&error);
+            let words = driver::in_one_line(&error);
             self.reporter
                 .say(TaskEvent::DriverFailure { error: &words });
             give_up(Fault::Start(error))
@@ -185,7 +185,7 @@ impl<S: Starts> TaskRunner<'_, S> {
             };
             *next = hook.prestart(&mut start).map_err(|failed| {
                 let HookError { source, recovery } = failed;
-                let (hook, words) = (hook.name(), told(&*source));
+                let (hook, words) = (hook.name(), driver::in_one_line(&*source));
                 tell(TaskEvent::HookFailed {
                     hook,
                     error: &words,
@@ -269,20 +269,6 @@ enum After {
 
 fn is_success(result: &ExitResult) -> bool {
     result.exit_code == 0 && result.signal == 0 && result.error.is_none()
-}
-
-/// An error with its causes, on one line.
-fn told(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !words.ends_with(&more) {
-            words += &format!(": {more}");
-        }
-        cause = error.source();
-    }
-    words
 }
 
 fn kill(message: Message) -> Result<Order, Message> {

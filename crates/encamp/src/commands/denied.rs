@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 
 use driver::denials::{Advice, Denial, Denials, Error};
+use driver::in_one_line;
 use jobspec::Task;
 
 use crate::commands::JobFile;
@@ -58,14 +59,13 @@ pub(crate) fn told(denials: &Denials, name: &str, task: &Task, file: &JobFile) -
 
 /// Why there is no such list, and how to get it.
 pub(crate) fn unknown(why: &Error) -> String {
-    let cause = std::error::Error::source(why).map(|cause| format!(": {cause}"));
     let way_out = match why {
         Error::Off => " (leave --no-audit away)",
         Error::OffOnPurpose | Error::Panics => " (encamp doctor says what to do)",
         _ => "",
     };
-    let cause = cause.unwrap_or_default();
-    format!("what the sandbox may have denied cannot be told: {why}{cause}{way_out}")
+    let why = in_one_line(why);
+    format!("what the sandbox may have denied cannot be told: {why}{way_out}")
 }
 
 /// The entries of each option.

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use driver::in_one_line;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-use super::problem::{Problem, chain};
+use super::problem::Problem;
 use super::proxy;
 use crate::artifacts::url::{Scheme, Url};
 
@@ -124,7 +125,7 @@ impl Client {
     }
 
     fn failed(&self, error: &ureq::Error) -> Problem {
-        let text = chain(error);
+        let text = in_one_line(error);
         let text = text.strip_prefix("io: ").unwrap_or(&text).to_owned();
         match error {
             ureq::Error::Timeout(_) if self.is_late() => Problem::Late,

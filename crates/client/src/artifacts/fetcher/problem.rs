@@ -1,6 +1,8 @@
 //! Why something was not fetched. These are all the words that come out of the fetcher.
 use std::io;
 
+use driver::in_one_line;
+
 use crate::artifacts::order::Sum;
 use crate::artifacts::url::{self, Url};
 
@@ -105,30 +107,16 @@ impl Problem {
     }
 
     pub(super) fn read(error: io::Error) -> Problem {
-        Problem::Read(chain(&error))
+        Problem::Read(in_one_line(&error))
     }
 
     pub(super) fn write(error: io::Error) -> Problem {
-        Problem::Write(chain(&error))
+        Problem::Write(in_one_line(&error))
     }
 
     pub(super) fn archive(error: impl Into<io::Error>) -> Problem {
-        Problem::Archive(chain(&error.into()))
+        Problem::Archive(in_one_line(&error.into()))
     }
-}
-
-/// An error with its reasons, each once.
-pub(super) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(reason) = source {
-        let more = reason.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        source = reason.source();
-    }
-    text
 }
 
 impl From<io::Error> for Problem {

@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use client::{Allocation, Allotment, Mapping, Settings};
 use driver::options::Values;
@@ -148,7 +149,7 @@ impl Site {
             parent_cgroup: "encamp.slice".to_owned(),
             host_env: BTreeMap::from([("LANG".to_owned(), "C.UTF-8".to_owned())]),
             node_name: "node".to_owned(),
-            node: Site::node(),
+            node: Arc::new(Site::node()),
             datacenter: None,
             region: None,
             compute: Site::COMPUTE,

@@ -15,13 +15,15 @@
 //! ```
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use cgroup::{CpuSet, Host, Version};
+use cgroup::CpuSet;
 use driver::task_config::{Mount, Resources};
 use driver::{Compute, FsIsolation, TaskConfig};
 use jobspec::{Diagnostic, Group, Job, Scope, Task};
 
 use crate::environment::{self, Directories};
+use crate::here::Here;
 use crate::interpolate::replace;
 use crate::node::Node;
 use crate::ports::Mapping;
@@ -54,7 +56,7 @@ pub struct Allocation {
     /// This host's name.
     pub node_name: String,
     /// What a job can ask of this node.
-    pub node: Scope,
+    pub node: Arc<Scope>,
     /// The node's datacenter, where it was configured.
     pub datacenter: Option<String>,
     /// The node's region, where it was configured.
@@ -86,30 +88,21 @@ pub struct Allotment {
 
 impl Allocation {
     /// Settles the names of a new run.
-    pub(crate) fn plan(
-        id: String,
-        index: u32,
-        settings: &Settings,
-        compute: Compute,
-    ) -> Allocation {
+    pub(crate) fn plan(id: String, index: u32, settings: &Settings, here: &Here) -> Allocation {
         let run_dir = settings.run_dir.join(ids::short(&id));
         Allocation {
             alloc_dir: settings.data_dir.join(ALLOC).join(&id),
-            parent_cgroup: settings
-                .node
-                .cgroup_parent
-                .clone()
-                .unwrap_or_else(|| parent_cgroup().to_owned()),
+            parent_cgroup: here.cgroup_parent.clone(),
             host_env: host_env(settings),
             node_name: settings
                 .node
                 .name
                 .clone()
                 .unwrap_or_else(attributes::hostname),
-            node: attributes::attributes(settings, compute),
+            node: Arc::clone(&here.scope),
             datacenter: configured(&settings.node.datacenter, &Node::default().datacenter),
             region: configured(&settings.node.region, &Node::default().region),
-            compute,
+            compute: here.compute,
             ports: Vec::new(),
             run_dir,
             index,
@@ -169,7 +162,7 @@ impl Allocation {
         let Member { job, group, task } = member;
         let scope = Scope {
             env: self.environment(member, allotment, isolation),
-            ..self.node.clone()
+            ..Scope::clone(&self.node)
         };
         let known =
             |text: &str| replace(text, |name| environment::value_of(name, &scope.env, self));
@@ -252,14 +245,6 @@ pub(crate) fn fifo_name(task: &str, stream: &str) -> String {
 
 pub(crate) fn mounts_name(alloc_id: &str, task: &str) -> String {
     format!("{alloc_id}-{task}")
-}
-
-/// The parent of all tasks' cgroups, by the name that each hierarchy gives it.
-fn parent_cgroup() -> &'static str {
-    match Host::detect().map(|host| host.version) {
-        Ok(Version::V1) => "encamp",
-        Ok(Version::V2) | Err(_) => "encamp.slice",
-    }
 }
 
 /// What was not left at its default.

@@ -7,20 +7,20 @@ use std::net::UdpSocket;
 use std::path::Path;
 
 use cgroup::Version;
-use driver::{Compute, Health, Kind};
+use driver::{Compute, ConfigError, Fingerprint, Health, Kind};
 use jobspec::Scope;
 
-use crate::drivers::{self, KINDS};
+use crate::drivers::Fingerprints;
 use crate::ports::host_ip;
 use crate::settings::Settings;
 
 type Map = BTreeMap<String, String>;
 
 /// Looks at this host; `env` stays empty.
-pub fn attributes(settings: &Settings, compute: Compute) -> Scope {
+pub(crate) fn attributes(settings: &Settings, compute: Compute, drivers: &Fingerprints) -> Scope {
     Scope {
         env: Map::new(),
-        attr: of_host(settings, compute),
+        attr: of_host(settings, compute, drivers),
         node: of_node(settings),
         meta: settings.node.meta.clone(),
     }
@@ -39,7 +39,7 @@ fn of_node(settings: &Settings) -> Map {
     ])
 }
 
-fn of_host(settings: &Settings, compute: Compute) -> Map {
+fn of_host(settings: &Settings, compute: Compute, drivers: &Fingerprints) -> Map {
     let mut all = named([
         ("os.signals", driver::signals::names().join(",")),
         ("unique.hostname", hostname()),
@@ -51,7 +51,7 @@ fn of_host(settings: &Settings, compute: Compute) -> Map {
     all.extend(of_memory(&read("/proc/meminfo")));
     all.extend(of_storage(&settings.data_dir));
     all.extend(of_cgroups());
-    all.extend(of_drivers(settings, compute));
+    all.extend(drivers.iter().flat_map(of_driver));
     all
 }
 
@@ -192,25 +192,15 @@ fn of_cgroups() -> Map {
     named(version.map(|version| ("os.cgroups.version", version.to_owned())))
 }
 
-fn of_drivers(settings: &Settings, compute: Compute) -> Map {
-    KINDS
-        .into_iter()
-        .flat_map(|kind| of_driver(kind, settings, compute))
-        .collect()
-}
-
 /// A driver that is there says so with `1`. Without root it does not say whether it is; it may well be.
-fn of_driver(kind: Kind, settings: &Settings, compute: Compute) -> Map {
-    let Ok(driver) = drivers::configured(kind, settings, settings.run_dir.clone(), compute) else {
+fn of_driver((kind, found): &(Kind, Result<Fingerprint, ConfigError>)) -> Map {
+    let there = |found: &&Fingerprint| found.health != Health::Unhealthy;
+    let Some(fingerprint) = found.as_ref().ok().filter(there) else {
         return Map::new();
     };
-    let fingerprint = driver.fingerprint();
-    if fingerprint.health == Health::Unhealthy {
-        return Map::new();
-    }
-    let attributes = fingerprint.attributes.into_iter();
+    let attributes = fingerprint.attributes.iter();
     let mut all: Map = attributes
-        .map(|(name, value)| (name, value.to_string()))
+        .map(|(name, value)| (name.clone(), value.to_string()))
         .collect();
     all.insert(format!("driver.{}", kind.name()), "1".to_owned());
     all
@@ -280,7 +270,8 @@ fn named<'a>(pairs: impl IntoIterator<Item = (&'a str, String)>) -> Map {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]
     use super::*;
-    use crate::compute::compute;
+    use crate::drivers::fingerprints;
+    use crate::here::Here;
 
     /// What every Linux host tells.
     const ALWAYS: [&str; 19] = [
@@ -307,7 +298,7 @@ mod tests {
 
     #[test]
     fn this_host_tells_what_jobs_ask_for() {
-        let scope = attributes(&Settings::default(), compute());
+        let scope = Here::look(&Settings::default()).scope;
         for name in ALWAYS {
             assert!(scope.attr.contains_key(name), "{name} in {:#?}", scope.attr);
         }
@@ -350,7 +341,7 @@ mod tests {
             total_mhz: 6000,
             cores: 4,
         };
-        let scope = attributes(&settings, compute);
+        let scope = attributes(&settings, compute, &fingerprints(&settings, compute));
         assert_eq!(scope.node["unique.name"], "n1");
         assert_eq!(scope.node["class"], "big");
         assert_eq!(scope.node["pool"], "default");

@@ -8,7 +8,7 @@ const CPUS: &str = "/sys/devices/system/cpu";
 const GUESS_MHZ: u64 = 1000;
 
 /// Looks at this host's cores.
-pub fn compute() -> Compute {
+pub(crate) fn compute() -> Compute {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     count(Path::new(CPUS), &info)
 }

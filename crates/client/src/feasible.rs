@@ -2,10 +2,9 @@
 
 use jobspec::{Constraint, Diagnostic, Job, Scope, Span};
 
-use crate::attributes::attributes;
-use crate::compute::compute;
 use crate::config::{Code, diagnostic};
 use crate::error::Error;
+use crate::here::Here;
 use crate::node::Node;
 use crate::ports;
 use crate::settings::{Constraints, Settings};
@@ -46,8 +45,8 @@ pub fn warnings(job: &Job, settings: &Settings) -> Vec<Diagnostic> {
 }
 
 /// Refuses a job that this node cannot take whatever runs on it.
-pub(crate) fn node(job: &Job, settings: &Settings) -> Result<(), Error> {
-    constraints(job, &attributes(settings, compute()), settings)?;
+pub(crate) fn node(job: &Job, settings: &Settings, here: &Here) -> Result<(), Error> {
+    constraints(job, &here.scope, settings)?;
     job.groups.iter().try_for_each(ports::possible)
 }
 

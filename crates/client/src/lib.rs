@@ -31,6 +31,7 @@ pub mod exit;
 mod feasible;
 mod feed;
 pub mod gc;
+mod here;
 mod ids;
 mod interpolate;
 mod journal;
@@ -68,8 +69,6 @@ mod users_file;
 mod volumes;
 
 pub use allocation::{Allocation, Allotment, Member};
-pub use attributes::attributes;
-pub use compute::compute;
 pub use config::values;
 pub use configuration::{ConfigFile, Configuration, Misconfiguration, configure};
 pub use duration::spell;

@@ -6,7 +6,7 @@ use jobspec::Scope;
 
 use crate::attributes::attributes;
 use crate::compute::compute;
-use crate::drivers::{self, KINDS};
+use crate::drivers;
 use crate::settings::Settings;
 
 /// What there is to say of this node.
@@ -36,10 +36,11 @@ pub struct DriverStatus {
 /// Looks at this node.
 pub fn node_status(settings: &Settings) -> NodeStatus {
     let compute = compute();
-    let drivers = KINDS.into_iter().map(|kind| {
-        let driver = drivers::configured(kind, settings, settings.run_dir.clone(), compute);
-        let status = match driver {
-            Ok(driver) => DriverStatus::of(driver.fingerprint()),
+    let found = drivers::fingerprints(settings, compute);
+    let scope = attributes(settings, compute, &found);
+    let drivers = found.into_iter().map(|(kind, found)| {
+        let status = match found {
+            Ok(fingerprint) => DriverStatus::of(fingerprint),
             Err(error) => DriverStatus {
                 detected: false,
                 healthy: false,
@@ -50,7 +51,7 @@ pub fn node_status(settings: &Settings) -> NodeStatus {
         (kind.name().to_owned(), status)
     });
     NodeStatus {
-        scope: attributes(settings, compute),
+        scope,
         drivers: drivers.collect(),
         uptime: uptime(),
     }

@@ -5,9 +5,9 @@ use driver::{Allowed, Asker, ConfigError, Driver, Kind, StartError, Warning};
 use jobspec::{Diagnostic, Group, Job, Task};
 
 use crate::allocation::{Allocation, Allotment, Member, STATE};
-use crate::compute::compute;
 use crate::config::{self, Code, diagnostic};
 use crate::error::{Error, Subject};
+use crate::here::Here;
 use crate::node::Node;
 use crate::settings::Settings;
 use crate::{artifacts, drivers, placement, ports, signals, template, volumes};
@@ -221,12 +221,14 @@ pub struct Checked {
 /// # Errors
 /// What is wrong with the job.
 pub fn check(job: &Job, settings: &Settings) -> Result<Vec<Checked>, Error> {
-    each(Plan::all(job)?.iter(), |plan| plan.look(settings))
+    let plans = Plan::all(job)?;
+    let here = Here::look(settings);
+    each(plans.iter(), |plan| plan.look(settings, &here))
 }
 
 impl Plan<'_> {
-    fn look(&self, settings: &Settings) -> Result<Checked, Error> {
-        let mut allocation = Allocation::plan(crate::ids::uuid()?, 0, settings, compute());
+    fn look(&self, settings: &Settings, here: &Here) -> Result<Checked, Error> {
+        let mut allocation = Allocation::plan(crate::ids::uuid()?, 0, settings, here);
         allocation.ports = ports::before_claim(self.group, &settings.node);
         let mut allotment = allocation.allot(&self.task.name, settings);
         allotment.volumes = volumes::known(self.group, self.task, &settings.node)?;

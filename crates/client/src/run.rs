@@ -8,11 +8,11 @@ use jobspec::Job;
 
 use crate::alloc_run::Around;
 use crate::allocation::{Allocation, Allotment};
-use crate::compute::compute;
 use crate::ear::Ear;
 use crate::error::{Attempt, Error, HostError, Unavailable};
 use crate::event::{Event, Tell};
 use crate::feed::{Feed, Input};
+use crate::here::Here;
 use crate::message::Inbox;
 use crate::naming::Naming;
 use crate::outcome::Outcome;
@@ -38,12 +38,13 @@ enum Message {
 /// The job, the host or a start is at fault; [`Error::exit_code`] says how a command ends then.
 pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Result<u8, Error> {
     let plans = Plan::all(job)?;
-    feasible::node(job, settings)?;
+    let here = Here::look(settings);
+    feasible::node(job, settings, &here)?;
     output.input.check(job)?;
-    each(plans.iter(), |plan| check_first(plan, settings))?;
+    each(plans.iter(), |plan| check_first(plan, settings, &here))?;
     let mut inbox = Inbox::new();
     let _listening = signals::listen(inbox.sender(), Message::Signal)?;
-    let mut site = Site::open(settings, tell)?;
+    let mut site = Site::open(settings, here, tell)?;
     let built = site.build(&plans);
     let ended = built.and_then(|()| run_all(&mut site, output, &mut inbox, tell));
     for path in site.clear(tell) {
@@ -53,9 +54,9 @@ pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Re
 }
 
 /// Everything about a task that can fail before anything is made.
-fn check_first(plan: &Plan<'_>, settings: &Settings) -> Result<(), Error> {
+fn check_first(plan: &Plan<'_>, settings: &Settings, here: &Here) -> Result<(), Error> {
     placement::driver(plan, &settings.node)?;
-    let mut allocation = Allocation::plan(ids::uuid()?, 0, settings, compute());
+    let mut allocation = Allocation::plan(ids::uuid()?, 0, settings, here);
     allocation.ports = ports::before_claim(plan.group, &settings.node);
     let driver = plan.driver(settings, &allocation)?;
     require_driver(plan, &driver)?;

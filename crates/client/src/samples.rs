@@ -1,5 +1,6 @@
 //! A job and an allocation for tests to vary.
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use driver::Compute;
@@ -100,7 +101,7 @@ pub(crate) fn allocation() -> Allocation {
         parent_cgroup: "encamp.slice".to_owned(),
         host_env: BTreeMap::from([("LANG".to_owned(), "de_AT.UTF-8".to_owned())]),
         node_name: "host".to_owned(),
-        node: node(),
+        node: Arc::new(node()),
         datacenter: None,
         region: None,
         compute: Compute {

@@ -7,14 +7,15 @@ use cgroup::{Cgroup, Host, Partition};
 use driver::denials::{LOCK, sweep};
 use driver::{Driver, FsIsolation, TaskConfig};
 use jobspec::{Diagnostic, Group, Job};
+use sandbox::spec::Identity;
 
 use crate::alloc_dir::{self, DataDir, Layout};
 use crate::allocation::{Allocation, Allotment, STDERR, STDOUT, fifo_name, mounts_name};
-use crate::compute::compute;
 use crate::cores::Cores;
 use crate::dirs::{Dir, Owner, ROOT};
 use crate::error::{Error, HostError, Subject};
 use crate::event::{Event, Tell};
+use crate::here::Here;
 use crate::journal::Journal;
 use crate::plan::{Plan, User, dynamic_name};
 use crate::ports::Ports;
@@ -25,6 +26,7 @@ use crate::{cores, ids, network, ports, users, volumes};
 /// What a run has made, and what it runs with.
 pub(crate) struct Site<'p> {
     pub(crate) settings: Settings,
+    here: Here,
     data: DataDir,
     base: Dir,
     boot_id: String,
@@ -66,7 +68,7 @@ pub(crate) struct TaskSite<'p> {
 
 impl<'p> Site<'p> {
     /// Takes the directories that all runs share, and clears up behind killed runs.
-    pub(crate) fn open(settings: &Settings, tell: Tell<'_>) -> Result<Site<'p>, Error> {
+    pub(crate) fn open(settings: &Settings, here: Here, tell: Tell<'_>) -> Result<Site<'p>, Error> {
         let data = DataDir::ensure(&settings.data_dir)?;
         let base = run_dir::ensure(&settings.run_dir)?;
         let settings = Settings {
@@ -76,6 +78,7 @@ impl<'p> Site<'p> {
         };
         let site = Site {
             settings,
+            here,
             data,
             base,
             boot_id: ids::boot_id()?,
@@ -125,7 +128,7 @@ impl<'p> Site<'p> {
     /// Takes a name, and makes nothing but the run directory yet.
     fn enter(&self, plans: &[Plan<'p>], index: u32) -> Result<AllocSite<'p>, Error> {
         loop {
-            let allocation = Allocation::plan(ids::uuid()?, index, &self.settings, compute());
+            let allocation = Allocation::plan(ids::uuid()?, index, &self.settings, &self.here);
             let tasks: Result<Vec<_>, Error> = plans
                 .iter()
                 .map(|plan| self.task(plan, &allocation))
@@ -329,7 +332,11 @@ impl AllocSite<'_> {
         let dir = alloc_dir::build(data, &self.allocation.id, boot_id)?;
         network::make(self.group, self.run_dir.dir().path())?;
         for task in &mut self.tasks {
-            task.owner = task.find_owner(&self.allocation)?;
+            let identity = task.identity(&self.allocation)?;
+            task.owner = Owner {
+                uid: identity.uid,
+                gid: identity.gid,
+            };
             let layout = Layout::of(task.isolation(), task.owner);
             let name = &task.plan.task.name;
             dir.task(data, name, layout)?;
@@ -362,17 +369,13 @@ impl TaskSite<'_> {
             .task_config(&self.driver, allocation, allotment, &self.user)
     }
 
-    fn find_owner(&self, allocation: &Allocation) -> Result<Owner, Error> {
+    fn identity(&self, allocation: &Allocation) -> Result<Identity, Error> {
         let config = self
             .config(allocation, &self.allotment)
             .map_err(Error::Job)?;
         let spec = self.driver.lower(&config);
-        let identity = spec
+        Ok(spec
             .map_err(|error| self.plan.start_failed(error))?
-            .identity;
-        Ok(Owner {
-            uid: identity.uid,
-            gid: identity.gid,
-        })
+            .identity)
     }
 }

@@ -2,6 +2,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jobspec::{Scope, Template, TemplateText};
 use sha2::{Digest, Sha256};
@@ -61,7 +62,7 @@ fn hint(error: &HostError) -> &'static str {
 #[derive(Debug)]
 pub(crate) struct Scene {
     pub(crate) env: BTreeMap<String, String>,
-    pub(crate) node: Scope,
+    pub(crate) node: Arc<Scope>,
     pub(crate) roots: Roots,
     /// Where the task sees T, if not at its root.
     pub(crate) seen: Option<PathBuf>,

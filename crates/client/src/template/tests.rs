@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -61,10 +62,10 @@ fn blocks(world: &Path, templates: &[Template]) -> Result<Blocks, Failure> {
             ("NAME".to_owned(), "web".to_owned()),
             ("UP".to_owned(), "../../outside".to_owned()),
         ]),
-        node: Scope {
+        node: Arc::new(Scope {
             attr: BTreeMap::from([("kernel.name".to_owned(), "linux".to_owned())]),
             ..Scope::default()
-        },
+        }),
         roots: Roots {
             task: Dir::open(&world.join("t")).unwrap(),
             shared: Dir::open(&world.join("alloc")).unwrap(),

@@ -115,7 +115,7 @@ impl AllocSite<'_> {
                 uid: task.owner.uid,
                 ports: &self.allocation.ports,
             });
-            for mount in volumes::unwritable(&task.allotment.volumes, task.owner) {
+            for mount in volumes::unwritable(&task.allotment.volumes, task.owner, &task.groups) {
                 voice.say(TaskEvent::Unwritable {
                     volume: &mount.request_name,
                     path: &mount.host_path,

@@ -61,6 +61,8 @@ pub(crate) struct TaskSite<'p> {
     pub(crate) user: String,
     /// Who that is.
     pub(crate) owner: Owner,
+    /// In which groups beside its own.
+    pub(crate) groups: Vec<u32>,
     pub(crate) cgroup: cgroup::Paths,
     claim: Option<users::Claim>,
     cores: Option<cores::Claim>,
@@ -172,6 +174,7 @@ impl<'p> Site<'p> {
             },
             user: String::new(),
             owner: ROOT,
+            groups: Vec::new(),
             cgroup,
             claim: None,
             cores: None,
@@ -337,6 +340,7 @@ impl AllocSite<'_> {
                 uid: identity.uid,
                 gid: identity.gid,
             };
+            task.groups = identity.groups;
             let layout = Layout::of(task.isolation(), task.owner);
             let name = &task.plan.task.name;
             dir.task(data, name, layout)?;

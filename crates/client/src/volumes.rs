@@ -105,20 +105,24 @@ fn missing(volume: &Volume, task: &Task, reason: String) -> Error {
 }
 
 /// Of a task's writable volumes those that its user may not write to, as far as their modes tell (nomad#15540).
-pub(crate) fn unwritable(mounts: &[Mount], owner: Owner) -> impl Iterator<Item = &Mount> {
+pub(crate) fn unwritable<'a>(
+    mounts: &'a [Mount],
+    owner: Owner,
+    groups: &'a [u32],
+) -> impl Iterator<Item = &'a Mount> {
     mounts
         .iter()
-        .filter(move |mount| !mount.readonly && !may_write(&mount.host_path, owner))
+        .filter(move |mount| !mount.readonly && !may_write(&mount.host_path, owner, groups))
 }
 
-fn may_write(path: &Path, owner: Owner) -> bool {
+fn may_write(path: &Path, owner: Owner, groups: &[u32]) -> bool {
     // Root may; what cannot be looked at is told by whoever mounts it; an ACL says more than the mode.
     let Some(found) = std::fs::metadata(path).ok().filter(|_| owner.uid != 0) else {
         return true;
     };
     let mask = if found.uid() == owner.uid {
         0o200
-    } else if found.gid() == owner.gid {
+    } else if found.gid() == owner.gid || groups.contains(&found.gid()) {
         0o020
     } else {
         0o002
@@ -337,15 +341,20 @@ mod tests {
         let group = group([false; 2], "/srv");
         let node = node(false, &scratch.path().display().to_string());
         let mut found = mounts(&group, &node).unwrap();
-        assert_eq!(unwritable(&found, mine).count(), 0);
-        assert_eq!(unwritable(&found, other).count(), 1);
+        assert_eq!(unwritable(&found, mine, &[]).count(), 0);
+        assert_eq!(unwritable(&found, other, &[]).count(), 1);
+        let of_group = std::os::unix::fs::PermissionsExt::from_mode(0o770);
+        std::fs::set_permissions(scratch.path(), of_group).unwrap();
+        assert_eq!(unwritable(&found, other, &[]).count(), 1);
+        let groups = [80_018, std::fs::metadata(scratch.path()).unwrap().gid()];
+        assert_eq!(unwritable(&found, other, &groups).count(), 0);
         let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(scratch.path(), open).unwrap();
-        assert_eq!(unwritable(&found, other).count(), 0);
+        assert_eq!(unwritable(&found, other, &[]).count(), 0);
         let closed = std::os::unix::fs::PermissionsExt::from_mode(0o700);
         std::fs::set_permissions(scratch.path(), closed).unwrap();
         found[0].readonly = true;
-        assert_eq!(unwritable(&found, other).count(), 0);
+        assert_eq!(unwritable(&found, other, &[]).count(), 0);
     }
 
     #[test]

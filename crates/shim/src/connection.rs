@@ -1,6 +1,5 @@
 //! Talking to a shim. Every request has a connection of its own, so that any number of threads may ask at the same time.
 use std::ffi::{CString, OsStr};
-use std::fs;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -43,10 +42,7 @@ pub fn attach(state: &Path) -> Result<Found, Error> {
 /// unlink(2), rmdir(2).
 pub fn forget(state: &Path) -> io::Result<()> {
     spawn::reap(state);
-    match fs::remove_dir_all(state) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
+    spawn::remove_state(state)
 }
 
 impl Shim {

@@ -77,9 +77,9 @@ struct State {
 
 /// Made under another name first, so that whoever finds a state directory finds somebody listening in it, or nobody ever will.
 fn make_state(path: &Path) -> io::Result<State> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", std::process::id()));
-    let unfinished = path.with_file_name(name);
+    let unfinished = unfinished(path);
+    // Of a start whose process was killed in its midst: nobody has ever listened there.
+    remove(&unfinished)?;
     fs::DirBuilder::new().mode(0o700).create(&unfinished)?;
     let made = furnish(&unfinished).and_then(|state| {
         fs::rename(&unfinished, path)?;
@@ -89,6 +89,25 @@ fn make_state(path: &Path) -> io::Result<State> {
         let _ = fs::remove_dir_all(&unfinished);
     }
     made
+}
+
+/// What a state directory is called before there is one.
+fn unfinished(state: &Path) -> PathBuf {
+    let mut name = state.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    state.with_file_name(name)
+}
+
+/// Removes a state directory, and what a start that was broken off left of one.
+pub(crate) fn remove_state(state: &Path) -> io::Result<()> {
+    remove(&unfinished(state)).and_then(|()| remove(state))
+}
+
+fn remove(directory: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 fn furnish(path: &Path) -> io::Result<State> {

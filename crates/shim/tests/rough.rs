@@ -252,6 +252,24 @@ fn the_end_is_heard_without_a_state_directory() {
 }
 
 #[test]
+fn what_a_start_that_was_broken_off_left_is_gone_after_the_next() {
+    let Some(world) = World::new() else { return };
+    let spec = world.spec(Init::Process, "/bin/true", &[]);
+    let unfinished = world.state().with_extension("new");
+    let leave = || {
+        fs::create_dir(&unfinished).unwrap();
+        fs::write(unfinished.join("exit.new"), "").unwrap();
+    };
+    leave();
+    let (shim, _) = world.spawn(&spec).unwrap();
+    assert!(!unfinished.exists());
+    shim.wait().unwrap();
+    leave();
+    shim::forget(&world.state()).unwrap();
+    assert!(!unfinished.exists() && !world.state().exists());
+}
+
+#[test]
 fn a_starting_process_is_never_taken_for_lost() {
     let Some(world) = World::new() else { return };
     let spec = world.spec(Init::Ours, "/bin/sleep", &["100"]);

@@ -12,6 +12,7 @@ use crate::denials::{Watch, Watched};
 use crate::handle::Handle;
 use crate::options::Mismatch;
 use crate::processes::Processes;
+use crate::remembered::Remembered;
 use crate::stats::Sample;
 use crate::task::Ended;
 use crate::{exec, exec2};
@@ -39,6 +40,8 @@ pub(crate) struct Configured {
     pub(crate) inherited: BTreeMap<String, String>,
     /// Who reads what is denied.
     pub(crate) watch: OnceLock<Arc<Watch>>,
+    /// What the client forgets of tasks.
+    pub(crate) remembered: Remembered,
 }
 
 /// The operator's configuration of one of the two.

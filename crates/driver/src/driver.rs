@@ -16,6 +16,7 @@ use crate::denials::Watch;
 use crate::exec::placed::Placed;
 use crate::lower::Given;
 use crate::options::{self, Opt, Values, tables};
+use crate::remembered::Remembered;
 use crate::resolver::Resolver;
 use crate::task_config::{NetworkMode, TaskConfig};
 use crate::users::{self, User};
@@ -79,6 +80,7 @@ impl Driver {
             hidden,
             inherited: inherited(),
             watch: OnceLock::new(),
+            remembered: Remembered::default(),
         })))
     }
 

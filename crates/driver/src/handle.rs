@@ -8,6 +8,7 @@ use sandbox::Enforcement;
 use serde::{Deserialize, Serialize};
 
 use crate::api::{Compute, Kind};
+use crate::remembered::Reserved;
 
 const VERSION: u32 = 1;
 
@@ -51,6 +52,9 @@ pub(crate) struct Handle {
     /// What its Landlock domain restricts.
     #[serde(default)]
     pub(crate) landlock: Option<Enforcement>,
+    /// What the client will not tell again.
+    #[serde(default, skip_serializing_if = "Reserved::is_empty")]
+    pub(crate) reserved: Reserved,
 }
 
 /// Pids with start times: never a bare pid.
@@ -84,6 +88,7 @@ pub(crate) struct Started {
     pub(crate) cwd: PathBuf,
     pub(crate) refusals: Vec<String>,
     pub(crate) lacking: Vec<String>,
+    pub(crate) reserved: Reserved,
 }
 
 impl From<&shim::Running> for Process {
@@ -119,6 +124,7 @@ impl Handle {
             refusals: [started.refusals, running.refusals.clone()].concat(),
             lacking: started.lacking,
             landlock: running.landlock.clone(),
+            reserved: started.reserved,
         }
     }
 
@@ -188,6 +194,7 @@ pub(crate) mod tests {
             cwd: "/".into(),
             refusals: vec!["one".into()],
             lacking: vec!["three".into()],
+            reserved: Reserved::default(),
         };
         let running = shim::Running {
             pid: 7,

@@ -37,6 +37,7 @@ mod nodes;
 pub mod options;
 mod processes;
 mod recover;
+mod remembered;
 mod resolver;
 mod result;
 pub mod seccomp;

@@ -1,8 +1,11 @@
 //! Finding a task again in a new process, from nothing but the bytes of its handle.
+use std::path::Path;
+
 use shim::Found;
 
 use crate::api::{Driver, Kind, RecoverError, Task};
 use crate::handle::{self, Handle, Process};
+use crate::state_dir;
 
 impl Driver {
     /// Finds a task again from nothing but the bytes of its handle, also one that has ended meanwhile.
@@ -18,18 +21,33 @@ impl Driver {
         if handle.boot_id != handle::boot_id() {
             return Err(gone("the host was rebooted"));
         }
+        if handle.state.file_name() != state_dir::of(Path::new("/"), &handle.id).file_name() {
+            let reason = format!("{} is not its state directory", handle.state.display());
+            return Err(RecoverError::Handle(reason));
+        }
         if handle.state.symlink_metadata().is_err() {
             return Err(gone("its state directory does not exist"));
         }
+        self.0.remembered.keep(&handle.reserved);
         match shim::attach(&handle.state)? {
             Found::Alive(_, running) if Process::from(&running) != handle.process => {
                 Err(gone("its state directory is another process's"))
             }
+            Found::Alive(..) if !is_there(&handle.cgroup) => Err(gone("its cgroup does not exist")),
             // With pid_mode host its task may live on; with or without it, `wait` tells the end.
             Found::Lost => Ok(Task::lost(handle)),
             Found::Alive(..) | Found::Ended(_) => Ok(Task::new(handle, None)),
         }
     }
+}
+
+/// All directories of a cgroup with a process in it are.
+fn is_there(cgroup: &cgroup::Paths) -> bool {
+    cgroup
+        .unified
+        .iter()
+        .chain(cgroup.v1.values())
+        .all(|directory| directory.is_dir())
 }
 
 impl Task {

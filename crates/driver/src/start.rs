@@ -1,5 +1,5 @@
 //! The start of a task. Each act registers its undoing before it is done; a failed start leaves nothing.
-use std::error::Error;
+use std::error::Error as Cause;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -12,9 +12,10 @@ use sandbox::Spec;
 use sandbox::spec::Mount;
 use shim::{Found, Launch, Lifetime, SpawnError};
 
-use crate::api::{Driver, Kind, Operator, StartError, Task};
+use crate::api::{Driver, Error, Kind, Operator, StartError, Task};
 use crate::denials::Watched;
 use crate::handle::{Handle, Started};
+use crate::remembered::Reserved;
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
 use crate::{
@@ -37,12 +38,32 @@ impl Driver {
     /// # Errors
     /// Nothing is left of it then: no process, no directory, no cgroup, no waiting log reader.
     pub fn start(&self, task: &TaskConfig) -> Result<Task, StartError> {
+        let task = &*self.0.remembered.restore(task);
         let started = self.attempt(task);
         if started.is_err() {
             release_reader(&task.stdout_path);
             release_reader(&task.stderr_path);
         }
         started
+    }
+
+    /// Removes what is kept of a task that has ended and that nobody asks for any more: one that could not be recovered, as after a reboot.
+    /// One that runs is left alone.
+    ///
+    /// # Errors
+    /// A shim that does not answer; unlink(2), rmdir(2).
+    pub fn forget_unknown(&self, id: &str) -> Result<(), Error> {
+        let state = state_dir::of(&self.0.place.state_dir, id);
+        if state.symlink_metadata().is_err() {
+            return Ok(());
+        }
+        match shim::attach(&state)? {
+            Found::Alive(..) => Ok(()),
+            Found::Ended(_) | Found::Lost => shim::forget(&state).map_err(|source| Error::Io {
+                act: format!("remove the state directory {}", state.display()),
+                source,
+            }),
+        }
     }
 
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
@@ -100,7 +121,9 @@ impl Driver {
             cwd: spec.command.cwd.clone(),
             refusals: told(&refused, |file| !UNASKED.contains(&file)),
             lacking: told(&refused, |file| UNASKED.contains(&file)),
+            reserved: Reserved::of(task),
         };
+        self.0.remembered.keep(&started.reserved);
         let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(spawned.shim);
         Ok(Task {
             input: Mutex::new(spawned.near),
@@ -232,7 +255,7 @@ impl Drop for Undo<'_> {
 /// A failure of the host or the sandbox.
 pub(crate) fn host(
     act: impl Into<String>,
-    source: impl Into<Box<dyn Error + Send + Sync>>,
+    source: impl Into<Box<dyn Cause + Send + Sync>>,
 ) -> StartError {
     StartError::Host {
         act: act.into(),

@@ -12,6 +12,8 @@ mod input;
 mod keyring;
 #[path = "life/landlock.rs"]
 mod landlock;
+#[path = "life/recovery.rs"]
+mod recovery;
 #[path = "life/seccomp.rs"]
 mod seccomp;
 

@@ -163,9 +163,22 @@ fn subject(handle: &wire::TaskHandle) -> Result<Subject, Status> {
     }
 }
 
-fn destroy(tasks: &Tasks, id: &str, force: bool) -> Result<(), Status> {
+/// What could not be recovered is destroyed as well: the records of a task that has ended go, one that runs is another plugin's, or ends
+/// when the task is started anew.
+fn destroy(
+    configured: Option<&Configured>,
+    tasks: &Tasks,
+    id: &str,
+    force: bool,
+) -> Result<(), Status> {
     let Some(known) = tasks.find(id) else {
-        return Ok(());
+        return match configured {
+            Some(configured) if force && tasks.is_free(id) => {
+                let forgotten = configured.driver.forget_unknown(id);
+                forgotten.map_err(|error| failed(&error))
+            }
+            _ => Ok(()),
+        };
     };
     known.task.destroy(force).map_err(|error| failed(&error))?;
     tasks.forget(id, &known);
@@ -289,7 +302,9 @@ impl Driver for Service {
         request: Request<wire::DestroyTaskRequest>,
     ) -> Answer<wire::DestroyTaskResponse> {
         let (request, tasks) = (request.into_inner(), Arc::clone(&self.tasks));
-        blocking(move || destroy(&tasks, &request.task_id, request.force)).await?;
+        let configured = self.configured().ok();
+        blocking(move || destroy(configured.as_ref(), &tasks, &request.task_id, request.force))
+            .await?;
         Ok(Response::new(wire::DestroyTaskResponse {}))
     }
 

@@ -102,6 +102,11 @@ impl Tasks {
         }
     }
 
+    /// Whether nobody here has the id, not even for a start that goes on.
+    pub(crate) fn is_free(&self, id: &str) -> bool {
+        !self.lock().contains_key(id)
+    }
+
     /// Starts a task under an id that nobody has yet. Blocks.
     pub(crate) fn start(
         &self,

@@ -122,6 +122,22 @@ func (c *cgroups) remove(task string) error {
 	return errors.Join(errs...)
 }
 
+// Cgroups of tasks, whoever made them.
+func (c *cgroups) left() error {
+	patterns := []string{filepath.Join(mounts, "*", c.parent, "*.smoke*"), filepath.Join(mounts, "cpuset", c.parent, "*", "*.smoke*")}
+	if c.v2 {
+		patterns = []string{filepath.Join(mounts, c.parent, "*", "*.smoke*")}
+	}
+	var errs []error
+	for _, pattern := range patterns {
+		dirs, _ := filepath.Glob(pattern)
+		for _, dir := range dirs {
+			errs = append(errs, fmt.Errorf("%s is left", dir))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Processes in a task's cgroup.
 func (c *cgroups) pids(task string) ([]int, error) {
 	dir := filepath.Join(mounts, "freezer", c.parent, task)

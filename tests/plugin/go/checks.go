@@ -25,6 +25,8 @@ func (c checks) all() {
 	if !c.check("three launches, as an agent's start makes them", c.launches()) {
 		return
 	}
+	c.check("they leave nothing", c.world.left())
+	c.process()
 	h, err := c.world.launchConfigured()
 	if !c.check("a launch that is configured with the machine's topology", err) {
 		return
@@ -33,11 +35,21 @@ func (c checks) all() {
 	c.environment(h)
 	c.ends(h)
 	c.running(h)
+	c.stops(h)
+	c.burner(h)
+	c.logs(h)
+	c.surroundings(h)
+	c.cores(h)
+	c.load(h)
+	c.shortage(h)
 	h = c.survives(h)
 	if h == nil {
 		return
 	}
 	if h = c.crowds(h); h == nil {
+		return
+	}
+	if h = c.flight(h); h == nil {
 		return
 	}
 	c.check("what it logged is hclog's JSON", h.lines.wellFormed())
@@ -147,6 +159,7 @@ func (c checks) ends(h *host) {
 	t, _, err = c.start(h, "/no/such/command", nil)
 	if c.check("a command that does not exist is an error at the start", unless(err, "it started")) {
 		c.check("nothing is left of it", c.gone(t))
+		c.check("its logs' readers do not wait for it", errors.Join(t.stdout.ended(), t.stderr.ended()))
 	}
 }
 
@@ -288,9 +301,7 @@ func (c checks) restarts(h *host) *host {
 	}
 	waiting, err := h.driver.WaitTask(context.Background(), t.config.ID)
 	c.check("the plugin ends within 2 s with the task running and a caller waiting", errors.Join(err, h.stop()))
-	if result := <-waiting; result == nil || result.Err == nil {
-		c.check("the caller is told that the plugin is gone", fmt.Errorf("it is told %+v", result))
-	}
+	c.check("the caller is told that the plugin is gone", shutDown(<-waiting))
 	h, err = c.world.launchConfigured()
 	if !c.check("the plugin starts again", err) {
 		return nil
@@ -313,7 +324,8 @@ func (c checks) start(h *host, command string, args []string) (*task, *drivers.T
 	}
 	t, err := c.world.task(h, c.driver, block)
 	if err != nil {
-		return nil, nil, err
+		// Whoever goes on with what it printed must not fall.
+		return &task{stdout: &output{}, stderr: &output{}}, nil, err
 	}
 	handle, network, err := h.driver.StartTask(t.config)
 	if err == nil && network != nil {
@@ -331,6 +343,9 @@ func (c checks) exits(h *host, t *task, code, signal int) error {
 }
 
 func (c checks) destroyed(h *host, t *task) error {
+	if t.config == nil {
+		return errors.New("the task could not be prepared")
+	}
 	if err := h.driver.DestroyTask(t.config.ID, true); err != nil {
 		return err
 	}
@@ -339,7 +354,7 @@ func (c checks) destroyed(h *host, t *task) error {
 
 // Whether no process of the task is left, nor a cgroup that the client does not know of, and the client can remove those that it made.
 func (c checks) gone(t *task) error {
-	if t == nil {
+	if t.config == nil {
 		return errors.New("the task could not be prepared")
 	}
 	pids, err := c.world.cgroups.pids(cgroupName(t))

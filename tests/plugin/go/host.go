@@ -66,7 +66,7 @@ func (w *world) launch() (*host, error) {
 	lines := &lines{}
 	logger := hclog.New(&hclog.LoggerOptions{Name: "smoke", Level: hclog.Error, Output: os.Stderr})
 	cmd := exec.Command(w.plugin)
-	cmd.Env = append(os.Environ(), "ENCAMP_STATE_DIR="+w.stateDir, "SMOKE_AGENT_SECRET=hunter2")
+	cmd.Env = w.environ()
 	client := plugin.NewClient(&plugin.ClientConfig{
 		HandshakeConfig: base.Handshake,
 		Plugins: map[string]plugin.Plugin{

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -24,6 +25,7 @@ type world struct {
 	dir       string
 	plugin    string
 	stateDir  string
+	sockets   string
 	operator  map[string]any
 	cgroups   *cgroups
 	allocs    []*allocdir.AllocDir
@@ -39,9 +41,9 @@ func newWorld(driver, encamp string) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &world{dir: dir, plugin: filepath.Join(dir, "plugins", "nomad-driver-"+driver), stateDir: filepath.Join(dir, "state")}
+	w := &world{dir: dir, plugin: filepath.Join(dir, "plugins", "nomad-driver-"+driver), stateDir: filepath.Join(dir, "state"), sockets: filepath.Join(dir, "sockets")}
 	// Tasks of other users pass through here.
-	err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Dir(w.plugin), 0o755), os.Symlink(encamp, w.plugin))
+	err = errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Dir(w.plugin), 0o755), os.Mkdir(w.sockets, 0o700), os.Symlink(encamp, w.plugin))
 	if err == nil {
 		w.cgroups, err = newCgroups(fmt.Sprintf("nomad-smoke-%d", os.Getpid()))
 	}
@@ -51,13 +53,25 @@ func newWorld(driver, encamp string) (*world, error) {
 	return w, nil
 }
 
+// What a plugin is started with: the agent's environment, in which there is a secret.
+func (w *world) environ() []string {
+	return append(os.Environ(), "ENCAMP_STATE_DIR="+w.stateDir, "TMPDIR="+w.sockets, "SMOKE_AGENT_SECRET=hunter2")
+}
+
+// What should not be there when no task is.
+func (w *world) left() error {
+	var errs []error
+	for _, dir := range []string{w.stateDir, w.sockets} {
+		if left, err := os.ReadDir(dir); err == nil && len(left) > 0 {
+			errs = append(errs, fmt.Errorf("%d entries are left in %s, the first is %s", len(left), dir, left[0].Name()))
+		}
+	}
+	return errors.Join(append(errs, w.cgroups.left())...)
+}
+
 // Takes everything down; says what should not have been there any more.
 func (w *world) close() error {
-	var errs []error
-	if left, err := os.ReadDir(w.stateDir); err == nil && len(left) > 0 {
-		errs = append(errs, fmt.Errorf("%d entries are left in the state directory, the first is %s", len(left), left[0].Name()))
-	}
-	errs = append(errs, w.cgroups.close())
+	errs := []error{w.left(), w.cgroups.close()}
 	for _, alloc := range w.allocs {
 		// The first pass wants the task's alloc directory away before what is mounted on it by another path (unveil).
 		if alloc.Destroy() != nil {
@@ -92,11 +106,17 @@ func (o *output) String() string {
 
 // The whole output of a task that has ended.
 func (o *output) whole() (string, error) {
+	err := o.ended()
+	return o.String(), err
+}
+
+// Waits until nobody holds the other end.
+func (o *output) ended() error {
 	select {
 	case <-o.done:
-		return o.String(), nil
+		return nil
 	case <-time.After(patience(5 * time.Second)):
-		return o.String(), errors.New("the pipe is still open")
+		return errors.New("the pipe is still open")
 	}
 }
 
@@ -209,4 +229,22 @@ func (w *world) encodeConfig(h *host, t *task, block map[string]any) error {
 		return err
 	}
 	return t.config.EncodeDriverConfig(value)
+}
+
+// Takes away what the client mounted for a task, as a reboot does.
+func (w *world) unmount(t *task) error {
+	dir := filepath.Join(w.dir, "alloc_mounts", t.config.AllocID+"-"+t.config.Name)
+	table, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return err
+	}
+	lines := strings.Split(string(table), "\n")
+	var errs []error
+	// The last that was mounted first.
+	for n := len(lines) - 1; n >= 0; n-- {
+		if fields := strings.Fields(lines[n]); len(fields) > 4 && strings.HasPrefix(fields[4], dir) {
+			errs = append(errs, syscall.Unmount(fields[4], 0))
+		}
+	}
+	return errors.Join(errs...)
 }

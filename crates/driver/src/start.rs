@@ -151,12 +151,14 @@ impl Driver {
     /// What can only be told on the host itself.
     fn check_host(&self, task: &TaskConfig, spec: &Spec) -> Result<(), StartError> {
         match self.kind() {
-            Kind::Exec => exec::shared::redirect(&lower::directories(task)?).map_err(|error| {
-                host(
-                    "bring what lies in the task directory's alloc to the shared directory",
-                    error,
-                )
-            }),
+            Kind::Exec => {
+                let at = lower::directories(task)?;
+                exec::shared::redirect(&at).map_err(|error| {
+                    let (from, to) = (at.task.join("alloc"), at.alloc.display());
+                    let act = format!("bring what lies in {} to {to}", from.display());
+                    host(act, error)
+                })
+            }
             Kind::Exec2 if sandbox::landlock::abi().is_none() => {
                 Err(host("confine the task", fingerprint::NO_LANDLOCK))
             }

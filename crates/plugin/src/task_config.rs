@@ -16,6 +16,9 @@ pub enum NotATask {
     /// Not the message.
     #[error("failed to decode the task")]
     Message(#[from] prost::DecodeError),
+    /// Nothing to call it by: the next would have no name either.
+    #[error("the task has no id")]
+    NoId,
     /// Its `config {}` does not fit the driver.
     #[error("failed to decode driver config")]
     Config(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -24,7 +27,7 @@ pub enum NotATask {
 /// Decodes a task as it is on the wire.
 ///
 /// # Errors
-/// Bytes that are not the message, a `config {}` that is not msgpack.
+/// Bytes that are not the message, a `config {}` that is not msgpack, no id.
 pub fn task_config(message: &[u8]) -> Result<TaskConfig, NotATask> {
     wire::TaskConfig::decode(message)?.try_into()
 }
@@ -33,6 +36,10 @@ impl TryFrom<wire::TaskConfig> for TaskConfig {
     type Error = NotATask;
 
     fn try_from(task: wire::TaskConfig) -> Result<TaskConfig, NotATask> {
+        let driver_config = driver_config(&task.msgpack_driver_config)?;
+        if task.id.is_empty() {
+            return Err(NotATask::NoId);
+        }
         Ok(TaskConfig {
             id: task.id,
             name: task.name,
@@ -44,7 +51,7 @@ impl TryFrom<wire::TaskConfig> for TaskConfig {
             node_name: task.node_name,
             node_id: task.node_id,
             alloc_id: task.alloc_id,
-            driver_config: driver_config(&task.msgpack_driver_config)?,
+            driver_config,
             env: task.env,
             device_env: task.device_env,
             resources: task.resources.map(resources).unwrap_or_default(),

@@ -202,4 +202,5 @@ fn other_bytes_are_no_task() {
         task_config(&garbled.encode_to_vec()),
         Err(NotATask::Config(_))
     ));
+    assert!(matches!(task_config(&[]), Err(NotATask::NoId)));
 }

@@ -42,6 +42,7 @@ func (c checks) all() {
 	c.cores(h)
 	c.load(h)
 	c.shortage(h)
+	c.badInput(h)
 	h = c.survives(h)
 	if h == nil {
 		return

@@ -2,12 +2,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use driver::denials::{Denials, Error, LOCK, Watch};
+use driver::denials::{Denials, Error, LOCK, Left, Watch};
 use driver::{Driver, ExitResult, Kind};
 
 use crate::settings::{Settings, Telling};
 
-/// The ear of a run.
+/// The ear of a run. Audit is put back when it is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Ear {
     watch: Option<Arc<Watch>>,
@@ -33,7 +33,12 @@ impl Ear {
         if drivers.is_empty() {
             return Ear::default();
         }
-        match Watch::open(Path::new(LOCK), settings.audit) {
+        // Whoever is against it, on the command line or in the driver's configuration, has the say.
+        let alone = drivers
+            .iter()
+            .any(|driver| driver.audit() == Some(Left::Alone));
+        let left = if alone { Left::Alone } else { settings.audit };
+        match Watch::open(Path::new(LOCK), left) {
             Ok(watch) => {
                 let watch = Arc::new(watch);
                 drivers.iter().for_each(|driver| driver.watch(&watch));
@@ -47,6 +52,11 @@ impl Ear {
                 deaf: Some(error),
             },
         }
+    }
+
+    /// Ends the listening. Putting audit back takes the kernel a moment: the run clears up meanwhile.
+    pub(crate) fn end(&self) {
+        self.watch.iter().for_each(|watch| watch.end());
     }
 
     /// What is worth telling after an end that nobody asked for, or after any.
@@ -75,15 +85,6 @@ impl Ear {
 }
 
 const NOT_EXECUTABLE: i32 = 126;
-
-impl Drop for Ear {
-    fn drop(&mut self) {
-        if let Some(watch) = &self.watch {
-            // The drivers have it too, and are kept until the run has cleared up.
-            watch.end();
-        }
-    }
-}
 
 /// Who ended a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -46,7 +46,9 @@ pub fn run(job: &Job, settings: &Settings, output: Output, tell: Tell<'_>) -> Re
     let _listening = signals::listen(inbox.sender(), Message::Signal)?;
     let mut site = Site::open(settings, here, tell)?;
     let built = site.build(&plans);
-    let ended = built.and_then(|()| run_all(&mut site, output, &mut inbox, tell));
+    let mut ear = Ear::default();
+    let ended = built.and_then(|()| run_all(&mut site, output, &mut inbox, &mut ear, tell));
+    ear.end();
     for path in site.clear(tell) {
         tell(Event::Kept(&path));
     }
@@ -110,6 +112,7 @@ fn run_all(
     site: &mut Site<'_>,
     mut output: Output,
     inbox: &mut Inbox<Message>,
+    ear: &mut Ear,
     tell: Tell<'_>,
 ) -> Result<u8, Error> {
     let tasks = site.allocs.iter().map(|alloc| alloc.tasks.len()).sum();
@@ -122,7 +125,8 @@ fn run_all(
     let names = Naming::of(site.allocs.len());
     let settings = &site.settings;
     let tasks = site.allocs.iter().flat_map(|alloc| &alloc.tasks);
-    let ear = Ear::open(settings, tasks.map(|task| &task.driver));
+    *ear = Ear::open(settings, tasks.map(|task| &task.driver));
+    let ear = &*ear;
     let chronicles: Vec<_> = site
         .allocs
         .iter()
@@ -143,7 +147,7 @@ fn run_all(
                     feed: feed.as_ref(),
                     names,
                     chronicle,
-                    ear: &ear,
+                    ear,
                 };
                 start(scope, alloc, around, inbox.sender())
             })

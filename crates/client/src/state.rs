@@ -273,8 +273,12 @@ fn denied(denials: &Denials) -> Option<Words<'static>> {
         .take(TOLD)
         .map(told)
         .collect();
-    let message = format!("The sandbox denied: {}", told.join(", "));
-    (!told.is_empty()).then(|| ("Driver", message, vec![]))
+    let message = match told.as_slice() {
+        [] => "The sandbox may have denied something: it came faster than it could be read".into(),
+        told => format!("The sandbox denied: {}", told.join(", ")),
+    };
+    let is_worth_it = denials.list.is_empty() || !told.is_empty();
+    is_worth_it.then(|| ("Driver", message, vec![]))
 }
 
 fn signaling(signal: &str, reason: &str) -> Words<'static> {

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::{Duration, SystemTime};
 
 use sandbox::Enforcement;
@@ -39,7 +39,7 @@ pub(crate) struct Configured {
     /// `HOME`, `USER` and `TMPDIR` of this process.
     pub(crate) inherited: BTreeMap<String, String>,
     /// Who reads what is denied.
-    pub(crate) watch: OnceLock<Arc<Watch>>,
+    pub(crate) watch: Mutex<Weak<Watch>>,
     /// What the client forgets of tasks.
     pub(crate) remembered: Remembered,
 }
@@ -153,7 +153,7 @@ pub struct Task {
     /// The same of each process.
     pub(crate) processes: Mutex<Processes>,
     /// Who reads what it is denied.
-    pub(crate) watched: Option<Watched>,
+    pub(crate) watched: Mutex<Option<Watched>>,
 }
 
 /// The end of a task in Nomad's form.

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use sandbox::Spec;
 
@@ -12,7 +12,7 @@ use crate::api::{
     StartError,
 };
 use crate::capabilities::Supported;
-use crate::denials::Watch;
+use crate::denials::{Left, Watch};
 use crate::exec::placed::Placed;
 use crate::lower::Given;
 use crate::options::{self, Opt, Values, tables};
@@ -79,14 +79,24 @@ impl Driver {
             place,
             hidden,
             inherited: inherited(),
-            watch: OnceLock::new(),
             remembered: Remembered::default(),
+            watch: Mutex::default(),
         })))
     }
 
-    /// Has what tasks started from now on are denied read, so that [`crate::Task::denials`] can tell it. The first call counts.
+    /// Has what tasks started or recovered from now on are denied read as long as somebody keeps `watch`, so that [`crate::Task::denials`] can
+    /// tell it. The last call counts.
     pub fn watch(&self, watch: &Arc<Watch>) {
-        let _ = self.0.watch.set(Arc::clone(watch));
+        let mut kept = self.0.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        *kept = Arc::downgrade(watch);
+    }
+
+    /// Whether its operator lets kernel audit be switched on for that. `None`: nothing of what its tasks are denied is ever recorded.
+    pub fn audit(&self) -> Option<Left> {
+        match &self.0.operator {
+            Operator::Exec(_) => None,
+            Operator::Exec2(operator) => Some(operator.audit),
+        }
     }
 
     /// Names of what the client gave a task of the agent's environment and `agent_env` does not let through.

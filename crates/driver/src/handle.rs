@@ -55,6 +55,9 @@ pub(crate) struct Handle {
     /// What the client will not tell again.
     #[serde(default, skip_serializing_if = "Reserved::is_empty")]
     pub(crate) reserved: Reserved,
+    /// The task directory as the task sees it, if its denials are recorded.
+    #[serde(default)]
+    pub(crate) home: Option<PathBuf>,
 }
 
 /// Pids with start times: never a bare pid.
@@ -89,6 +92,7 @@ pub(crate) struct Started {
     pub(crate) refusals: Vec<String>,
     pub(crate) lacking: Vec<String>,
     pub(crate) reserved: Reserved,
+    pub(crate) home: Option<PathBuf>,
 }
 
 impl From<&shim::Running> for Process {
@@ -125,6 +129,7 @@ impl Handle {
             lacking: started.lacking,
             landlock: running.landlock.clone(),
             reserved: started.reserved,
+            home: started.home,
         }
     }
 
@@ -195,6 +200,7 @@ pub(crate) mod tests {
             refusals: vec!["one".into()],
             lacking: vec!["three".into()],
             reserved: Reserved::default(),
+            home: Some("/alloc_mounts/a-web".into()),
         };
         let running = shim::Running {
             pid: 7,
@@ -223,7 +229,9 @@ pub(crate) mod tests {
     fn a_handle_from_before_the_record_is_still_one() {
         let mut value: serde_json::Value = serde_json::from_slice(&handle().to_bytes()).unwrap();
         let fields = value.as_object_mut().unwrap();
-        assert!(fields.remove("lacking").is_some() && fields.remove("landlock").is_some());
+        for field in ["lacking", "landlock", "home"] {
+            assert!(fields.remove(field).is_some(), "{field}");
+        }
         let bytes = serde_json::to_vec(&value).unwrap();
         assert_eq!(
             Handle::from_bytes(&bytes, Kind::Exec).unwrap().landlock,

@@ -1,5 +1,6 @@
 //! Finding a task again in a new process, from nothing but the bytes of its handle.
 use std::path::Path;
+use std::sync::Mutex;
 
 use shim::Found;
 
@@ -36,7 +37,15 @@ impl Driver {
             Found::Alive(..) if !is_there(&handle.cgroup) => Err(gone("its cgroup does not exist")),
             // With pid_mode host its task may live on; with or without it, `wait` tells the end.
             Found::Lost => Ok(Task::lost(handle)),
-            Found::Alive(..) | Found::Ended(_) => Ok(Task::new(handle, None)),
+            Found::Ended(_) => Ok(Task::new(handle, None)),
+            Found::Alive(_, running) => {
+                let watch = self.watching();
+                let watched = watch.and_then(|watch| self.watched(&watch, &handle, &running));
+                Ok(Task {
+                    watched: Mutex::new(watched),
+                    ..Task::new(handle, None)
+                })
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 use std::error::Error as Cause;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use cgroup::{Cgroup, Limits, Paths};
@@ -10,10 +10,10 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use sandbox::Spec;
 use sandbox::spec::Mount;
-use shim::{Found, Launch, Lifetime, SpawnError};
+use shim::{Found, Launch, Lifetime, Running, SpawnError};
 
 use crate::api::{Driver, Error, Kind, Operator, StartError, Task};
-use crate::denials::Watched;
+use crate::denials::{Watch, Watched};
 use crate::handle::{Handle, Started};
 use crate::remembered::Reserved;
 use crate::stats::{self, Sample};
@@ -67,7 +67,8 @@ impl Driver {
     }
 
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
-        let spec = self.logged(self.lower(task)?);
+        let watch = self.watching();
+        let spec = logged(self.lower(task)?, watch.as_ref());
         if !rustix::process::geteuid().is_root() {
             return Err(host("start a task", "driver must run as root"));
         }
@@ -122,30 +123,37 @@ impl Driver {
             refusals: told(&refused, |file| !UNASKED.contains(&file)),
             lacking: told(&refused, |file| UNASKED.contains(&file)),
             reserved: Reserved::of(task),
+            home: watch.as_ref().and_then(|_| exec2::home(task)),
         };
         self.0.remembered.keep(&started.reserved);
         let lifeline = (self.0.place.lifetime == Lifetime::Foreground).then_some(spawned.shim);
+        let handle = Handle::new(started, &spawned.running);
+        let watched = watch.and_then(|watch| self.watched(&watch, &handle, &spawned.running));
         Ok(Task {
             input: Mutex::new(spawned.near),
-            watched: self.watched(task, spawned.running.init_pid),
-            ..Task::new(Handle::new(started, &spawned.running), lifeline)
+            watched: Mutex::new(watched),
+            ..Task::new(handle, lifeline)
         })
     }
 
-    /// Denials are recorded only where somebody reads: whoever is denied much fills the log of whoever else does.
-    fn logged(&self, mut spec: Spec) -> Spec {
-        if let Some(landlock) = &mut spec.landlock {
-            landlock.logged = self.0.watch.get().is_some();
-        }
-        spec
+    /// Who reads what tasks of this driver are denied.
+    pub(crate) fn watching(&self) -> Option<Arc<Watch>> {
+        let watch = self.0.watch.lock().unwrap_or_else(PoisonError::into_inner);
+        watch.upgrade().filter(|_| self.kind() == Kind::Exec2)
     }
 
-    fn watched(&self, task: &TaskConfig, init_pid: i32) -> Option<Watched> {
+    /// A task whose denials are recorded, in whichever process it was started.
+    pub(crate) fn watched(
+        &self,
+        watch: &Arc<Watch>,
+        handle: &Handle,
+        running: &Running,
+    ) -> Option<Watched> {
         let Operator::Exec2(operator) = &self.0.operator else {
             return None;
         };
-        let means = exec2::means(task, operator)?;
-        Some(Watched::new(self.0.watch.get()?, init_pid, means))
+        let means = exec2::means(handle.home.as_deref()?, operator);
+        Some(Watched::new(watch, running.init_pid, means, &handle.state))
     }
 
     /// What can only be told on the host itself.
@@ -200,6 +208,14 @@ impl Driver {
     }
 }
 
+/// Denials are recorded only where somebody reads: whoever is denied much fills the log of whoever else does.
+fn logged(mut spec: Spec, watch: Option<&Arc<Watch>>) -> Spec {
+    if let Some(landlock) = &mut spec.landlock {
+        landlock.logged = watch.is_some();
+    }
+    spec
+}
+
 impl Task {
     pub(crate) fn new(handle: Handle, lifeline: Option<shim::Shim>) -> Task {
         let sample = Sample {
@@ -213,7 +229,7 @@ impl Task {
             ended: Mutex::new(None),
             sample: Mutex::new(sample),
             processes: Mutex::default(),
-            watched: None,
+            watched: Mutex::default(),
         }
     }
 }

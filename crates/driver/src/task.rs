@@ -164,7 +164,12 @@ impl Task {
 
     /// What its sandbox has denied it up to now. `None`: nobody reads ([`crate::Driver::watch`]).
     pub fn denials(&self) -> Option<Denials> {
-        self.watched.as_ref().map(Watched::denials)
+        lock(&self.watched).as_ref().map(Watched::denials)
+    }
+
+    /// The same for whoever tells it while the task runs; from then on [`Task::denials`] is `None`. There once.
+    pub fn take_watched(&self) -> Option<Watched> {
+        lock(&self.watched).take()
     }
 
     fn attributes(&self) -> BTreeMap<String, String> {

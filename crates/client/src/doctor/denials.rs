@@ -16,9 +16,13 @@ pub(super) fn look() -> Option<Finding> {
 fn told(outlook: Result<Outlook, Error>) -> Finding {
     match outlook {
         Ok(Outlook::On) => Finding::fine(CHECK, "denials are named: kernel audit is on"),
-        Ok(Outlook::Daemon(pid)) => Finding::fine(
+        Ok(Outlook::Others(Some(pid))) => Finding::fine(
             CHECK,
             format!("denials are named: kernel audit is on, its daemon is pid {pid}"),
+        ),
+        Ok(Outlook::Others(None)) => Finding::fine(
+            CHECK,
+            "denials are named: kernel audit is on, and locked until the next boot",
         ),
         Ok(Outlook::Off) => Finding::fine(
             CHECK,
@@ -46,14 +50,19 @@ fn way_out(error: &Error) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroU32;
+
     use super::super::Level;
     use super::*;
 
     #[test]
     fn audit_that_is_off_is_no_worry_and_one_that_must_stay_off_has_a_way_out() {
-        for fine in [Outlook::Off, Outlook::On, Outlook::Daemon(7)] {
+        let others = [NonZeroU32::new(7), None].map(Outlook::Others);
+        for fine in [Outlook::Off, Outlook::On].into_iter().chain(others) {
             assert_eq!(told(Ok(fine)).level, Level::Fine);
         }
+        let locked = told(Ok(Outlook::Others(None)));
+        assert!(!locked.text.contains("pid"), "{}", locked.text);
         let off = told(Err(Error::OffOnPurpose));
         assert!(off.level == Level::Warning && off.way_out.is_some());
         let old = told(Err(Error::Abi { abi: 4 }));

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use sandbox::audit::Object;
 
-use super::rights::{By, Letters, right};
+use super::rights::{BIND, By, Letters, right};
 use super::seen::Domain;
-use super::{Advice, Denial, Denials, Means};
+use super::{Advice, Denial, Denials, Entry, Means, Who};
 
 /// So many entries below one directory become one.
 const SIBLINGS: usize = 4;
@@ -61,7 +61,7 @@ impl Found {
 pub(super) fn denials(domain: &Domain, means: &Means) -> Denials {
     let mut paths: BTreeMap<PathBuf, Found> = BTreeMap::new();
     let mut list = vec![];
-    for ((object, blockers), times) in &domain.denied {
+    for ((object, blockers), count) in &domain.denied {
         let Some(word) = blockers.first().map(|first| right(first).word) else {
             continue;
         };
@@ -70,7 +70,7 @@ pub(super) fn denials(domain: &Domain, means: &Means) -> Denials {
                 let found = Found {
                     word,
                     letters,
-                    times: *times,
+                    times: count.times,
                     paths: 1,
                 };
                 let known = paths.get(path).map_or(found, |known| Found {
@@ -79,7 +79,7 @@ pub(super) fn denials(domain: &Domain, means: &Means) -> Denials {
                 });
                 paths.insert(path.clone(), known);
             }
-            (_, reason) => list.push(other(object, blockers, *times, reason.err(), means)),
+            (_, reason) => list.push(other(object, blockers, count.times, reason.err(), means)),
         }
     }
     let files = folded(paths).into_iter();
@@ -192,18 +192,12 @@ fn advice(path: &Path, found: Found, means: &Means) -> Advice {
     let Some(written) = written.to_str().filter(|written| !written.contains(':')) else {
         return Advice::Nothing("no entry can hold its name: unveil the directory it is in");
     };
+    let (who, option) = match means.unveil_by_task {
+        true => (Who::Task, "unveil"),
+        false => (Who::Operator, "unveil_paths"),
+    };
     let entry = format!("{}:{written}", found.letters);
-    if means.unveil_by_task {
-        Advice::Entry {
-            option: "unveil",
-            entry,
-        }
-    } else {
-        Advice::Operator {
-            option: "unveil_paths",
-            entry,
-        }
-    }
+    Advice::Entry { who, option, entry }
 }
 
 /// What is no path, or cannot be granted at all.
@@ -216,7 +210,7 @@ fn other(
 ) -> Denial {
     let first = right(blockers.first().map_or("", String::as_str));
     let advice = match (first.given_by, object) {
-        (By::Port(kind), Object::Port(port)) => port_rule(format!("{kind}{port}"), means),
+        (By::Port(kind), Object::Port(port)) => port_rule(kind, *port, means),
         _ => Advice::Nothing(reason.unwrap_or("the kernel does not say on what")),
     };
     Denial {
@@ -233,67 +227,91 @@ fn other(
     }
 }
 
-fn port_rule(entry: String, means: &Means) -> Advice {
-    let option = "network_rules";
-    if means.ports_by_task {
-        Advice::Entry { option, entry }
-    } else {
-        Advice::Operator { option, entry }
+/// A task may add what its operator's rules have; whatever else is missing is theirs to add.
+fn port_rule(kind: &'static str, port: u16, means: &Means) -> Advice {
+    let of_the_operator = means.ports.as_ref().and_then(|ports| match kind {
+        BIND => ports.bind.as_ref(),
+        _ => ports.connect.as_ref(),
+    });
+    let may = of_the_operator.is_none_or(|ranges| ranges.iter().any(|range| range.contains(&port)));
+    Advice::Entry {
+        who: if may { Who::Task } else { Who::Operator },
+        option: "network_rules",
+        entry: format!("{kind}{port}"),
     }
 }
 
 /// The entries of all advice, without those that another one covers.
-pub(super) fn outermost(list: &[Denial]) -> Vec<(&'static str, &str)> {
+pub(super) fn outermost(list: &[Denial]) -> Vec<Entry<'_>> {
     let mut entries: Vec<_> = list.iter().filter_map(entry).collect();
     entries.sort_unstable();
     entries.dedup();
     let all = entries.clone();
-    entries.retain(|one| !all.iter().any(|other| other != one && covers(*other, *one)));
+    entries.retain(|one| !all.iter().any(|other| other != one && covers(other, one)));
     entries
 }
 
-fn entry(denial: &Denial) -> Option<(&'static str, &str)> {
+fn entry(denial: &Denial) -> Option<Entry<'_>> {
     match &denial.advice {
-        Advice::Entry { option, entry } | Advice::Operator { option, entry } => {
-            Some((option, entry))
-        }
+        Advice::Entry { who, option, entry } => Some(Entry {
+            who: *who,
+            option,
+            text: entry,
+        }),
         Advice::Harmless | Advice::Nothing(_) => None,
     }
 }
 
-fn covers(wide: (&str, &str), narrow: (&str, &str)) -> bool {
-    let split = |(option, entry): (&'_ str, &'_ str)| {
-        let (letters, path) = entry
-            .split_once(':')
-            .filter(|_| option != "network_rules")?;
-        Some((Letters::of(letters), PathBuf::from(path)))
-    };
-    match (split(wide), split(narrow)) {
-        (Some((wide, over)), Some((narrow, path))) => wide.give(narrow) && path.starts_with(over),
+fn covers(wide: &Entry<'_>, narrow: &Entry<'_>) -> bool {
+    match (letters_and_path(wide), letters_and_path(narrow)) {
+        (Some((wide, over)), Some((narrow, path))) => wide.give(narrow) && lies_in(path, over),
         _ => false,
     }
+}
+
+fn letters_and_path<'e>(entry: &Entry<'e>) -> Option<(Letters, &'e Path)> {
+    let (letters, path) = entry
+        .text
+        .split_once(':')
+        .filter(|_| entry.option != "network_rules")?;
+    Some((Letters::of(letters), Path::new(path)))
+}
+
+/// Whatever is relative lies in the task's own directory, which is written as a dot.
+fn lies_in(path: &Path, directory: &Path) -> bool {
+    path.starts_with(directory) || (directory == Path::new(".") && path.is_relative())
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use sandbox::spec::Ports;
+
     use super::*;
 
     fn means() -> Means {
         Means {
             home: "/m/1-t".into(),
             unveil_by_task: true,
-            ports_by_task: true,
+            ports: None,
         }
     }
 
     fn all(denied: &[(&str, Object)]) -> Denials {
+        under(&means(), denied)
+    }
+
+    fn under(means: &Means, denied: &[(&str, Object)]) -> Denials {
         let mut domain = Domain::default();
         for (blockers, object) in denied {
             let blockers = blockers.split(',').map(str::to_owned).collect();
-            *domain.denied.entry((object.clone(), blockers)).or_default() += 1;
+            domain
+                .denied
+                .entry((object.clone(), blockers))
+                .or_default()
+                .times += 1;
         }
-        denials(&domain, &means())
+        denials(&domain, means)
     }
 
     fn path(path: &str) -> Object {
@@ -311,9 +329,17 @@ mod tests {
 
     fn entry(entry: &str) -> Advice {
         Advice::Entry {
+            who: Who::Task,
             option: "unveil",
             entry: entry.to_owned(),
         }
+    }
+
+    fn entries(denials: &Denials) -> Vec<(Who, &'static str, &str)> {
+        let entries = denials.entries().into_iter();
+        entries
+            .map(|entry| (entry.who, entry.option, entry.text))
+            .collect()
     }
 
     #[test]
@@ -404,17 +430,33 @@ mod tests {
             ("fs.write_file", path("/srv/www/b")),
             ("net.bind_tcp", Object::Port(80)),
         ]);
-        let entries = [
-            ("network_rules", "bind:80"),
-            ("unveil", "r:/srv/www"),
-            ("unveil", "w:/srv/www/b"),
+        let wanted = [
+            (Who::Task, "network_rules", "bind:80"),
+            (Who::Task, "unveil", "r:/srv/www"),
+            (Who::Task, "unveil", "w:/srv/www/b"),
         ];
-        assert_eq!(denials.entries(), entries);
+        assert_eq!(entries(&denials), wanted);
+        let own = all(&[
+            ("fs.make_reg", path("/m/1-t")),
+            ("fs.write_file", path("/m/1-t/local/x")),
+            ("fs.execute", path("/m/1-t/local/x")),
+        ]);
+        let wanted = [
+            (Who::Task, "unveil", "rwc:."),
+            (Who::Task, "unveil", "rwx:local/x"),
+        ];
+        assert_eq!(entries(&own), wanted);
+        let below = all(&[
+            ("fs.make_reg", path("/m/1-t")),
+            ("fs.write_file", path("/m/1-t/local/x")),
+        ]);
+        assert_eq!(entries(&below), [(Who::Task, "unveil", "rwc:.")]);
     }
 
     #[test]
     fn ports_name_their_rules_and_what_has_no_entry_says_why() {
         let rule = |entry: &str| Advice::Entry {
+            who: Who::Task,
             option: "network_rules",
             entry: entry.to_owned(),
         };
@@ -443,22 +485,30 @@ mod tests {
 
     #[test]
     fn where_tasks_may_not_the_operators_option_is_named() {
-        let mut domain = Domain::default();
-        domain
-            .denied
-            .insert((path("/srv/x"), vec!["fs.read_file".to_owned()]), 1);
-        domain
-            .denied
-            .insert((Object::Port(1), vec!["net.bind_tcp".to_owned()]), 1);
         let means = Means {
             unveil_by_task: false,
-            ports_by_task: false,
+            ports: Some(Ports {
+                bind: Some(vec![80..=90]),
+                connect: None,
+            }),
             ..means()
         };
-        let told = denials(&domain, &means);
-        assert_eq!(
-            told.entries(),
-            [("network_rules", "bind:1"), ("unveil_paths", "r:/srv/x")]
+        let told = under(
+            &means,
+            &[
+                ("fs.read_file", path("/srv/x")),
+                ("net.bind_tcp", Object::Port(1)),
+                ("net.bind_tcp", Object::Port(85)),
+                ("net.connect_tcp", Object::Port(1)),
+            ],
         );
+        // What lies within the operator's rules the job itself has left out of its own.
+        let wanted = [
+            (Who::Task, "network_rules", "bind:85"),
+            (Who::Task, "network_rules", "connect:1"),
+            (Who::Operator, "network_rules", "bind:1"),
+            (Who::Operator, "unveil_paths", "r:/srv/x"),
+        ];
+        assert_eq!(entries(&told), wanted);
     }
 }

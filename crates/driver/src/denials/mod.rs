@@ -6,14 +6,16 @@ mod advice;
 mod rights;
 mod seen;
 mod watch;
+mod watched;
 
 use std::path::PathBuf;
 
 use sandbox::audit::{Access, Object};
+use sandbox::spec::Ports;
 
-pub use sandbox::audit::{Error, Left, Outlook, outlook, sweep};
-pub use watch::Watch;
-pub(crate) use watch::Watched;
+pub use sandbox::audit::{Error, Left, Outlook, is_marked, outlook, sweep};
+pub use watch::{News, Watch};
+pub use watched::Watched;
 
 /// The file that all who switch kernel audit on share, on the whole machine.
 pub const LOCK: &str = "/run/encamp-audit.lock";
@@ -45,16 +47,11 @@ pub struct Denial {
 /// What would allow what was denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Advice {
-    /// An entry of this option of the task's: `unveil` or `network_rules`.
+    /// An entry of an option.
     Entry {
-        /// The option.
-        option: &'static str,
-        /// The entry.
-        entry: String,
-    },
-    /// An entry of this option of the operator's: a task may not grant it itself.
-    Operator {
-        /// The option: `unveil_paths` or `network_rules`.
+        /// Who has to add it.
+        who: Who,
+        /// The option: `unveil`, `unveil_paths` or `network_rules`.
         option: &'static str,
         /// The entry.
         entry: String,
@@ -65,14 +62,34 @@ pub enum Advice {
     Nothing(&'static str),
 }
 
+/// Whose configuration an entry is missing in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Who {
+    /// The task's own.
+    Task,
+    /// The operator's: a task may not grant it itself.
+    Operator,
+}
+
+/// An entry to add.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry<'d> {
+    /// Who has to add it.
+    pub who: Who,
+    /// To which option.
+    pub option: &'static str,
+    /// As it is, without quotes.
+    pub text: &'d str,
+}
+
 impl Denials {
-    /// Whether there is nothing to tell.
+    /// Whether there is nothing to tell: nothing was denied, as far as all was read.
     pub fn is_empty(&self) -> bool {
-        self.list.is_empty()
+        self.list.is_empty() && !self.incomplete
     }
 
-    /// The entries of an option that together allow what can be allowed, none of them below another.
-    pub fn entries(&self) -> Vec<(&'static str, &str)> {
+    /// The entries that together allow what can be allowed, none of them below another.
+    pub fn entries(&self) -> Vec<Entry<'_>> {
         advice::outermost(&self.list)
     }
 }
@@ -84,8 +101,8 @@ pub(crate) struct Means {
     pub(crate) home: PathBuf,
     /// Whether tasks may grant themselves paths.
     pub(crate) unveil_by_task: bool,
-    /// Whether tasks may grant themselves ports.
-    pub(crate) ports_by_task: bool,
+    /// The ports that tasks may grant themselves; `None`: any.
+    pub(crate) ports: Option<Ports>,
 }
 
 /// What tells denials apart: a right is missing on something.

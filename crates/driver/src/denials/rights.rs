@@ -81,6 +81,10 @@ pub(super) enum By {
 
 const DEVICE: &str = "no task makes device nodes";
 
+/// How a rule of `network_rules` begins.
+pub(super) const BIND: &str = "bind:";
+const CONNECT: &str = "connect:";
+
 /// The kernel opens for reading what it executes; what makes a file writes it.
 const RIGHTS: &[(&str, &str, By)] = &[
     ("fs.execute", "execute", letters("rx")),
@@ -105,8 +109,8 @@ const RIGHTS: &[(&str, &str, By)] = &[
         "mount",
         By::Nothing("no task mounts anything"),
     ),
-    ("net.bind_tcp", "bind", By::Port("bind:")),
-    ("net.connect_tcp", "connect", By::Port("connect:")),
+    ("net.bind_tcp", "bind", By::Port(BIND)),
+    ("net.connect_tcp", "connect", By::Port(CONNECT)),
     (
         "scope.signal",
         "signal",

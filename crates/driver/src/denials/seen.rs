@@ -12,7 +12,8 @@ const DIFFERENT: usize = 128;
 const STRANGERS: usize = 16;
 /// Knocks at the same time.
 const KNOCKS: usize = 64;
-/// Denials that are read at once, and for each second more. Whoever is denied more than that costs everybody time that nobody gives him.
+/// Denials that are read at once, and for each second more. Whoever is denied more than that costs everybody time that nobody gives him: the reader
+/// rests then.
 const BURST: u64 = 10_000;
 const PER_SECOND: u64 = 100;
 
@@ -25,10 +26,14 @@ pub(super) struct Seen {
     followed: BTreeSet<i32>,
     /// Knocks of ours that came back and were not waited for yet.
     pub(super) knocks: VecDeque<Vec<u8>>,
-    /// Some records were dropped.
-    pub(super) lost: bool,
+    /// How often records were dropped.
+    pub(super) losses: u64,
+    /// Nothing is read for a while.
+    pub(super) resting: bool,
     /// Nothing more will be read.
     pub(super) over: bool,
+    /// Rises with each different denial of those that are followed.
+    pub(super) news: u64,
     budget: Budget,
 }
 
@@ -37,10 +42,34 @@ pub(super) struct Seen {
 pub(super) struct Domain {
     /// Who made it, once that is known.
     pid: Option<i32>,
-    /// How often.
-    pub(super) denied: BTreeMap<Key, u64>,
+    pub(super) denied: BTreeMap<Key, Count>,
     /// Others, for which there was no room.
     pub(super) more: u64,
+    more_told: u64,
+}
+
+/// How often something was denied.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Count {
+    pub(super) times: u64,
+    told: bool,
+}
+
+impl Domain {
+    /// What was not told yet: it is told with this.
+    fn tell(&mut self) -> Domain {
+        let untold = self.denied.iter_mut().filter(|(_, count)| !count.told);
+        let untold = untold.map(|(key, count)| {
+            count.told = true;
+            (key.clone(), *count)
+        });
+        Domain {
+            pid: self.pid,
+            denied: untold.collect(),
+            more: self.more - std::mem::replace(&mut self.more_told, self.more),
+            more_told: 0,
+        }
+    }
 }
 
 impl Seen {
@@ -50,8 +79,10 @@ impl Seen {
             strangers: VecDeque::new(),
             followed: BTreeSet::new(),
             knocks: VecDeque::new(),
-            lost: false,
+            losses: 0,
+            resting: false,
             over: false,
+            news: 0,
             budget: Budget {
                 left: BURST,
                 at: now,
@@ -59,13 +90,13 @@ impl Seen {
         }
     }
 
-    /// Takes what was heard in. `false`: it is enough, nothing more shall be read.
+    /// Takes what was heard in. `false`: it is enough for a while.
     pub(super) fn take(&mut self, heard: Heard, now: Instant) -> bool {
         match heard {
-            Heard::Lost => self.lost = true,
+            Heard::Lost => self.losses += 1,
             Heard::Record(Record::Access(access)) => {
                 if !self.budget.spend(now) {
-                    self.lost = true;
+                    self.losses += 1;
                     return false;
                 }
                 self.deny(access);
@@ -77,18 +108,25 @@ impl Seen {
                     self.knocks.pop_front();
                 }
             }
-            Heard::Record(Record::Left { .. } | Record::Freed { .. }) | Heard::Other => {}
+            Heard::Record(Record::Left { .. }) | Heard::Other => {}
         }
         true
     }
 
     fn deny(&mut self, access: Access) {
         let domain = self.domain(access.domain);
-        let room = domain.denied.len() < DIFFERENT;
+        let different = domain.denied.len();
         match domain.denied.get_mut(&key(access.clone())) {
-            Some(times) => *times += 1,
-            None if room => drop(domain.denied.insert(key(access), 1)),
+            Some(count) => count.times += 1,
+            None if different < DIFFERENT => {
+                domain.denied.entry(key(access)).or_default().times = 1;
+            }
             None => domain.more += 1,
+        }
+        let is_new = domain.denied.len() > different;
+        let pid = domain.pid;
+        if is_new && pid.is_some_and(|pid| self.followed.contains(&pid)) {
+            self.news += 1;
         }
     }
 
@@ -96,6 +134,7 @@ impl Seen {
         self.domain(id).pid = Some(pid);
         if self.followed.contains(&pid) {
             self.strangers.retain(|stranger| *stranger != id);
+            self.news += 1;
         }
     }
 
@@ -116,11 +155,11 @@ impl Seen {
         found.is_some_and(|at| self.knocks.remove(at).is_some())
     }
 
-    /// From now on the domain that this process made is kept.
-    pub(super) fn follow(&mut self, pid: i32) {
+    /// From now on the domain that this process made is kept. `known`: its number, which the kernel does not say twice.
+    pub(super) fn follow(&mut self, pid: i32, known: Option<u64>) {
         self.followed.insert(pid);
-        if let Some(id) = self.id_of(pid) {
-            self.strangers.retain(|stranger| *stranger != id);
+        if let Some(id) = known.or_else(|| self.id_of(pid)) {
+            self.settle(id, pid);
         }
     }
 
@@ -136,8 +175,14 @@ impl Seen {
         self.domains.get(&self.id_of(pid)?)
     }
 
+    /// What was not told yet; it is told with this.
+    pub(super) fn untold(&mut self, pid: i32) -> Option<Domain> {
+        let id = self.id_of(pid)?;
+        self.domains.get_mut(&id).map(Domain::tell)
+    }
+
     /// Numbers of domains rise, so the last of a pid that was used again is the one that lives.
-    fn id_of(&self, pid: i32) -> Option<u64> {
+    pub(super) fn id_of(&self, pid: i32) -> Option<u64> {
         let mut made = self.domains.iter().rev();
         made.find_map(|(id, domain)| (domain.pid == Some(pid)).then_some(*id))
     }
@@ -202,9 +247,10 @@ mod tests {
         ] {
             assert!(seen.take(heard, now));
         }
-        seen.follow(70);
+        seen.follow(70, None);
         let domain = seen.of(70).unwrap();
-        assert_eq!(domain.denied.values().copied().collect::<Vec<_>>(), [2]);
+        let times: Vec<_> = domain.denied.values().map(|count| count.times).collect();
+        assert_eq!(times, [2]);
         assert!(seen.of(90).is_none());
         seen.unfollow(70);
         assert!(seen.of(70).is_none() && seen.of(80).is_some());
@@ -230,7 +276,7 @@ mod tests {
     fn strangers_and_different_paths_are_bounded_and_what_is_followed_stays() {
         let now = Instant::now();
         let mut seen = Seen::new(now);
-        seen.follow(70);
+        seen.follow(70, None);
         assert!(seen.take(denied(1, "/mine"), now) && seen.take(made(1, 70), now));
         for number in 0..1000u64 {
             assert!(seen.take(denied(100 + number, "/x"), now));
@@ -245,18 +291,68 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_ends_the_reading_and_a_trickle_never_does() {
+    fn a_flood_interrupts_the_reading_and_a_trickle_never_does() {
         let now = Instant::now();
         let mut seen = Seen::new(now);
         let read = (0..)
             .take_while(|_| seen.take(denied(1, "/x"), now))
             .count();
-        assert_eq!((read as u64, seen.lost), (BURST, true));
+        assert_eq!((read as u64, seen.losses), (BURST, 1));
+        let later = now + Duration::from_secs(10);
+        let read = (0..)
+            .take_while(|_| seen.take(denied(1, "/x"), later))
+            .count();
+        assert_eq!(read as u64, 10 * PER_SECOND);
         let mut seen = Seen::new(now);
         let mut later = now;
         for _ in 0..BURST * 3 {
             later += Duration::from_millis(10);
             assert!(seen.take(denied(1, "/x"), later));
         }
+    }
+
+    #[test]
+    fn each_different_denial_is_told_once() {
+        let now = Instant::now();
+        let mut seen = Seen::new(now);
+        seen.follow(70, None);
+        assert!(seen.untold(70).is_none());
+        let told = |seen: &mut Seen| -> Vec<(String, u64)> {
+            let told = seen.untold(70).unwrap().denied.into_iter();
+            told.map(|((object, _), count)| (format!("{object:?}"), count.times))
+                .collect()
+        };
+        for heard in [denied(7, "/a"), denied(7, "/a"), made(7, 70)] {
+            assert!(seen.take(heard, now));
+        }
+        assert_eq!(told(&mut seen), [("Path(\"/a\")".to_owned(), 2)]);
+        for heard in [denied(7, "/a"), denied(7, "/b")] {
+            assert!(seen.take(heard, now));
+        }
+        assert_eq!(told(&mut seen), [("Path(\"/b\")".to_owned(), 1)]);
+        for number in 0..200 {
+            assert!(seen.take(denied(7, &format!("/more/{number}")), now));
+        }
+        let untold = seen.untold(70).unwrap();
+        assert_eq!(untold.denied.len() as u64 + untold.more, 200);
+        let untold = seen.untold(70).unwrap();
+        assert_eq!((untold.denied.len(), untold.more), (0, 0));
+    }
+
+    #[test]
+    fn news_are_of_those_that_are_followed_and_of_what_is_new() {
+        let now = Instant::now();
+        let mut seen = Seen::new(now);
+        // Recovered: who made the domain was said before.
+        seen.follow(70, Some(7));
+        let mut changes = |heard| {
+            let before = seen.news;
+            assert!(seen.take(heard, now));
+            seen.news != before
+        };
+        assert!(changes(denied(7, "/a")));
+        assert!(!changes(denied(7, "/a")));
+        assert!(changes(denied(7, "/b")));
+        assert!(!changes(denied(8, "/c")) && !changes(made(8, 80)) && !changes(denied(8, "/d")));
     }
 }

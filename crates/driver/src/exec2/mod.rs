@@ -17,14 +17,21 @@ pub use config::Config;
 pub(crate) use lower::lower;
 pub use operator::Operator;
 
+use std::path::{Path, PathBuf};
+
 use crate::denials::Means;
 use crate::task_config::TaskConfig;
 
-/// What a task's author can do about what it was denied.
-pub(crate) fn means(task: &TaskConfig, operator: &Operator) -> Option<Means> {
-    Some(Means {
-        home: layout::Layout::of(task).ok()?.inside,
+/// The task directory as the task sees it.
+pub(crate) fn home(task: &TaskConfig) -> Option<PathBuf> {
+    Some(layout::Layout::of(task).ok()?.inside)
+}
+
+/// What the author of the task that lives there can do about what it was denied.
+pub(crate) fn means(home: &Path, operator: &Operator) -> Means {
+    Means {
+        home: home.to_owned(),
         unveil_by_task: operator.unveil_by_task,
-        ports_by_task: operator.network_rules.is_none(),
-    })
+        ports: operator.network_rules.clone(),
+    }
 }

@@ -6,6 +6,7 @@ use super::unveil::Entry;
 use crate::agent_env::Patterns;
 use crate::api::ConfigError;
 use crate::capabilities::Supported;
+use crate::denials::Left;
 use crate::options::{Read as _, Values};
 
 /// What the operator decided.
@@ -25,6 +26,8 @@ pub struct Operator {
     pub agent_env: Patterns,
     /// TCP ports that tasks may use.
     pub network_rules: Option<Ports>,
+    /// Whether kernel audit is switched on while tasks run, where it is off.
+    pub audit: Left,
     pub(crate) supported: Supported,
 }
 
@@ -39,6 +42,7 @@ impl Operator {
             seccomp: values.flag("seccomp"),
             agent_env: Patterns::read(values)?,
             network_rules: network_rules(values)?,
+            audit: audit(values),
             supported,
         })
     }
@@ -69,6 +73,13 @@ fn network_rules(values: &Values) -> Result<Option<Ports>, ConfigError> {
     let option = "network_rules";
     network_rules::parse(&values.strings(option))
         .map_err(|message| ConfigError::Value { option, message })
+}
+
+fn audit(values: &Values) -> Left {
+    match values.flag("audit") {
+        true => Left::On,
+        false => Left::Alone,
+    }
 }
 
 fn allow_caps(values: &Values, supported: Supported) -> Result<CapabilitySet, ConfigError> {

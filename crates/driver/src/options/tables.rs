@@ -79,8 +79,9 @@ pub(crate) const EXEC2_OPERATOR: &[Opt] = &[
     defaulted("unveil_by_task", Kind::Bool, "false"),
     optional("unveil_paths", Kind::Strings),
     defaulted("allow_caps", Kind::Strings, DEFAULT_CAPS),
-    // Not the original's, all three.
+    // Not the original's, all four.
     defaulted("seccomp", Kind::Bool, "true"),
     optional("network_rules", Kind::Strings),
+    defaulted("audit", Kind::Bool, "true"),
     defaulted("agent_env", Kind::Strings, crate::agent_env::DEFAULT),
 ];

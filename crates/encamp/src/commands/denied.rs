@@ -1,7 +1,7 @@
 //! What the sandbox denied a task, with the line to add to its job file.
 use std::collections::BTreeMap;
 
-use driver::denials::{Advice, Denial, Denials, Error};
+use driver::denials::{Advice, Denial, Denials, Entry, Error, Who};
 use driver::in_one_line;
 use jobspec::Task;
 
@@ -20,16 +20,13 @@ pub(crate) fn told(denials: &Denials, name: &str, task: &Task, file: &JobFile) -
     let entries = denials.entries();
     let is_one = entries.len() == 1;
     let advice = |denial: &Denial| match &denial.advice {
-        Advice::Entry { option, entry } | Advice::Operator { option, entry } if is_one => {
-            place.add(option, &[entry.as_str()])
-        }
+        Advice::Entry { who, option, entry } if is_one => place.add(*who, option, &[entry]),
         Advice::Entry {
             option: "unveil",
             entry,
+            ..
         } if adhoc => format!("add  {}", flag(entry)),
-        Advice::Entry { entry, .. } | Advice::Operator { entry, .. } => {
-            format!("add  {}", quoted(entry))
-        }
+        Advice::Entry { entry, .. } => format!("add  {}", quoted(entry)),
         Advice::Harmless => "probably harmless".to_owned(),
         Advice::Nothing(why) => (*why).to_owned(),
     };
@@ -38,6 +35,11 @@ pub(crate) fn told(denials: &Denials, name: &str, task: &Task, file: &JobFile) -
         .map(|denial| [denial.access.to_owned(), object(denial), advice(denial)])
         .collect();
     let accesses = match denials.list.len() {
+        0 => {
+            return format!(
+                "what the sandbox may have denied {name} cannot be told: it came faster than it could be read"
+            );
+        }
         1 => "1 access".to_owned(),
         count => format!("{count} accesses"),
     };
@@ -52,7 +54,9 @@ pub(crate) fn told(denials: &Denials, name: &str, task: &Task, file: &JobFile) -
     }
     if !is_one {
         let together = together(&entries).into_iter();
-        lines.extend(together.map(|(option, all)| format!("    {}", place.add(option, &all))));
+        lines.extend(
+            together.map(|((who, option), all)| format!("    {}", place.add(who, option, &all))),
+        );
     }
     lines.join("\n")
 }
@@ -60,7 +64,7 @@ pub(crate) fn told(denials: &Denials, name: &str, task: &Task, file: &JobFile) -
 /// Why there is no such list, and how to get it.
 pub(crate) fn unknown(why: &Error) -> String {
     let way_out = match why {
-        Error::Off => " (leave --no-audit away)",
+        Error::Off => " (--no-audit, or audit = false of the driver, has it stay so)",
         Error::OffOnPurpose | Error::Panics => " (encamp doctor says what to do)",
         _ => "",
     };
@@ -68,11 +72,11 @@ pub(crate) fn unknown(why: &Error) -> String {
     format!("what the sandbox may have denied cannot be told: {why}{way_out}")
 }
 
-/// The entries of each option.
-fn together<'e>(entries: &[(&'static str, &'e str)]) -> BTreeMap<&'static str, Vec<&'e str>> {
+/// The entries of each option, of the task's first.
+fn together<'e>(entries: &[Entry<'e>]) -> BTreeMap<(Who, &'static str), Vec<&'e str>> {
     let mut together: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for (option, entry) in entries {
-        together.entry(*option).or_default().push(*entry);
+    for Entry { who, option, text } in entries {
+        together.entry((*who, *option)).or_default().push(*text);
     }
     together
 }
@@ -153,12 +157,16 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn add(&self, option: &str, entries: &[&str]) -> String {
+    fn add(&self, who: Who, option: &str, entries: &[&str]) -> String {
         let list: Vec<String> = entries.iter().map(|entry| quoted(entry)).collect();
         let list = list.join(", ");
-        if option == "unveil_paths" {
+        if who == Who::Operator {
+            let otherwise = match option {
+                "unveil_paths" => "or unveil_by_task = true; ",
+                _ => "",
+            };
             return format!(
-                "add  unveil_paths = [{list}]   (or unveil_by_task = true; plugin \"exec2\" of the configuration)"
+                "add  {list} to {option}   ({otherwise}plugin \"exec2\" of the configuration)"
             );
         }
         if self.file.name == adhoc::NAME && option == "unveil" {
@@ -199,6 +207,7 @@ mod tests {
 
     fn entry(option: &'static str, entry: &str) -> Advice {
         Advice::Entry {
+            who: Who::Task,
             option,
             entry: entry.to_owned(),
         }
@@ -284,15 +293,60 @@ mod tests {
 
     #[test]
     fn the_operators_option_is_named_with_its_place() {
-        let advice = Advice::Operator {
-            option: "unveil_paths",
-            entry: "r:/a".to_owned(),
+        let of_the_operator = |option, entry: &str| Advice::Entry {
+            who: Who::Operator,
+            option,
+            entry: entry.to_owned(),
         };
-        let told = lines(vec![denial("read", "/a", advice)], COMMAND);
+        let path = denial("read", "/a", of_the_operator("unveil_paths", "r:/a"));
+        let port = denial(
+            "bind",
+            "TCP port 80",
+            of_the_operator("network_rules", "bind:80"),
+        );
+        let told = lines(vec![path.clone()], COMMAND);
+        let place = "plugin \"exec2\" of the configuration)";
+        let wanted = format!("add  \"r:/a\" to unveil_paths   (or unveil_by_task = true; {place}");
+        assert!(told.contains(&wanted), "{told}");
+        // The job's own rules may not go beyond the operator's: a line of the job's is no help.
+        let config = format!("{COMMAND}   network_rules = [\"bind:85\"]\n");
+        let told = lines(vec![port.clone()], &config);
+        let wanted = format!("add  \"bind:80\" to network_rules   ({place}");
+        assert!(told.contains(&wanted) && !told.contains("a.hcl"), "{told}");
+        let own = denial("bind", "TCP port 90", entry("network_rules", "bind:90"));
+        let told = lines(vec![path, port, own], &config);
+        let end: Vec<_> = told.lines().skip(4).map(str::trim).collect();
         assert!(
-            told.contains(
-                "unveil_paths = [\"r:/a\"]   (or unveil_by_task = true; plugin \"exec2\""
+            end[0].starts_with("add  \"bind:90\" to network_rules   (a.hcl:"),
+            "{told}"
+        );
+        assert!(
+            end[1].starts_with("add  \"bind:80\" to network_rules   (plugin"),
+            "{told}"
+        );
+        assert!(
+            end[2].starts_with("add  \"r:/a\" to unveil_paths"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_list_that_is_empty_since_nothing_could_be_read_says_so() {
+        let file = JobFile {
+            name: "a.hcl".to_owned(),
+            text: format!(
+                "job \"a\" {{\n task \"b\" {{\n  driver = \"exec2\"\n  config {{\n{COMMAND}  }}\n }}\n}}\n"
             ),
+        };
+        let job = jobspec::parse(&file.name, &file.text).unwrap();
+        let denials = Denials {
+            incomplete: true,
+            ..Denials::default()
+        };
+        assert!(!denials.is_empty() && Denials::default().is_empty());
+        let told = told(&denials, "b", &job.groups[0].tasks[0], &file);
+        assert!(
+            told.contains("cannot be told") && told.lines().count() == 1,
             "{told}"
         );
     }

@@ -57,10 +57,10 @@ impl Listener {
     /// # Errors
     /// recv(2).
     pub fn hear(&mut self) -> io::Result<Option<Heard>> {
-        match rustix::net::recv(&self.socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
-            Ok((length, _)) => {
-                let record = netlink::split(&self.buffer[..length])
-                    .and_then(|(kind, body)| parse(kind, body));
+        match netlink::take(self.socket.as_fd(), &mut self.buffer, RecvFlags::DONTWAIT) {
+            Ok(datagram) => {
+                let message = datagram.and_then(netlink::split);
+                let record = message.and_then(|(kind, body)| parse(kind, body));
                 Ok(Some(record.map_or(Heard::Other, Heard::Record)))
             }
             Err(rustix::io::Errno::AGAIN) => Ok(None),
@@ -91,4 +91,37 @@ pub fn knock(name: &str) -> Result<(), Error> {
     let joined = knocking.map_err(Error::call(act))?.join();
     let left = joined.unwrap_or_else(|_| Err(io::ErrorKind::Other.into()));
     left.map_err(Error::call(act))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::io::Write;
+
+    use rustix::net::SendFlags;
+
+    use super::*;
+
+    #[test]
+    fn what_a_process_sends_is_no_record() {
+        let Ok(mut listener) = Listener::open() else {
+            let _ = io::stderr()
+                .write_all(b"SKIPPED what_a_process_sends_is_no_record: no CAP_AUDIT_READ\n");
+            return;
+        };
+        let port = SocketAddrNetlink::try_from(rustix::net::getsockname(&listener.socket).unwrap());
+        let forged = "audit(1.2:3): domain=deadbeef blockers=fs.read_file path=\"/forged\"";
+        let mut message = vec![0; netlink::HEADER];
+        message[4..6].copy_from_slice(&1423u16.to_ne_bytes());
+        message.extend_from_slice(forged.as_bytes());
+        let to = SocketAddrNetlink::new(port.unwrap().pid(), 0);
+        let sent = rustix::net::sendto(netlink::open().unwrap(), &message, SendFlags::empty(), &to);
+        assert!(sent.is_ok(), "{sent:?}");
+        let mut heard = vec![];
+        while let Some(one) = listener.hear().unwrap() {
+            heard.push(format!("{one:?}"));
+        }
+        assert!(!heard.is_empty());
+        assert!(!heard.iter().any(|one| one.contains("forged")), "{heard:?}");
+    }
 }

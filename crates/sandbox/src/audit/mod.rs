@@ -19,7 +19,7 @@ mod switch;
 pub use listener::{Heard, Listener, knock};
 pub use record::{Access, Object, Record, parse};
 pub use status::{Status, status};
-pub use switch::{Left, Outlook, Switch, outlook, sweep};
+pub use switch::{Left, Outlook, Switch, is_marked, outlook, sweep};
 
 /// Why nothing can be heard.
 #[derive(Debug, thiserror::Error)]

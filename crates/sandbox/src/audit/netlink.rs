@@ -1,6 +1,6 @@
 //! One request and its answer on a netlink socket of audit's.
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::netlink::{AUDIT, SocketAddrNetlink};
@@ -44,27 +44,34 @@ pub(super) fn open() -> io::Result<OwnedFd> {
     )?)
 }
 
-/// Asks, and gives everything that is answered before the acknowledgement.
-pub(super) fn ask(kind: u16, body: &[u8]) -> io::Result<Vec<Message>> {
+/// What comes of a question beside its acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    Nothing,
+    /// One message, which may follow the acknowledgement.
+    One,
+    /// Messages up to one of the kind `NLMSG_DONE`, before or behind the acknowledgement.
+    List,
+}
+
+/// Asks, and gives everything that is answered.
+pub(super) fn ask(kind: u16, body: &[u8], answer: Answer) -> io::Result<Vec<Message>> {
     let socket = open()?;
     let kernel = SocketAddrNetlink::new(0, 0);
     rustix::net::sendto(&socket, &request(kind, body), SendFlags::empty(), &kernel)?;
     let mut answers = vec![];
     let mut acknowledged = false;
-    // A list ends with DONE and may come before or after the acknowledgement; other answers end with it.
-    let is_list = kind == super::rule::LIST;
-    let mut done = !is_list;
+    let mut done = answer == Answer::Nothing;
     while !(acknowledged && done) {
         let message = receive(&socket)?;
         match message.kind {
             ERROR => acknowledged = errno(&message.body).map_or(Ok(true), Err)?,
             DONE => done = true,
-            _ => answers.push(message),
+            _ => {
+                answers.push(message);
+                done |= answer == Answer::One;
+            }
         }
-    }
-    // What the kernel answers to a question may follow its acknowledgement.
-    if answers.is_empty() && kind == super::status::GET {
-        answers.push(receive(&socket)?);
     }
     Ok(answers)
 }
@@ -83,17 +90,30 @@ fn request(kind: u16, body: &[u8]) -> Vec<u8> {
 }
 
 fn receive(socket: &OwnedFd) -> io::Result<Message> {
-    let mut fds = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)];
-    if rustix::io::retry_on_intr(|| poll(&mut fds, Some(&PATIENCE)))? == 0 {
-        return Err(io::ErrorKind::TimedOut.into());
-    }
     let mut buffer = vec![0; MESSAGE];
-    let length = rustix::net::recv(socket, &mut buffer[..], RecvFlags::empty())?.0;
-    let (kind, body) = split(&buffer[..length]).ok_or(io::ErrorKind::InvalidData)?;
-    Ok(Message {
-        kind,
-        body: body.to_vec(),
-    })
+    loop {
+        let mut fds = [PollFd::from_borrowed_fd(socket.as_fd(), PollFlags::IN)];
+        if rustix::io::retry_on_intr(|| poll(&mut fds, Some(&PATIENCE)))? == 0 {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        if let Some(datagram) = take(socket.as_fd(), &mut buffer, RecvFlags::empty())? {
+            let (kind, body) = split(datagram).ok_or(io::ErrorKind::InvalidData)?;
+            let body = body.to_vec();
+            return Ok(Message { kind, body });
+        }
+    }
+}
+
+/// The next datagram. `None`: it is not the kernel's, but of a process that may send to the sockets of others (CAP_NET_ADMIN).
+pub(super) fn take<'b>(
+    socket: BorrowedFd<'_>,
+    buffer: &'b mut [u8],
+    flags: RecvFlags,
+) -> rustix::io::Result<Option<&'b [u8]>> {
+    let (length, _, sender) = rustix::net::recvfrom(socket, &mut *buffer, flags)?;
+    let sender = sender.and_then(|sender| SocketAddrNetlink::try_from(sender).ok());
+    let is_kernel = sender.is_some_and(|sender| sender.pid() == 0);
+    Ok(is_kernel.then(|| &buffer[..length]))
 }
 
 /// The errno of an acknowledgement; `None`: it was done.

@@ -25,13 +25,6 @@ pub enum Record {
         /// The process as the first pid namespace has it.
         pid: i32,
     },
-    /// Nobody is in the domain any more.
-    Freed {
-        /// Its number.
-        id: u64,
-        /// How often it denied something.
-        denials: u64,
-    },
     /// A reader has left the group.
     Left {
         /// Whose it was.
@@ -82,19 +75,10 @@ pub fn parse(kind: u16, body: &[u8]) -> Option<Record> {
                 .collect(),
             object: fields.object(),
         })),
-        DOMAIN => {
+        DOMAIN if fields.plain("status")? == "allocated" => {
             let id = fields.domain()?;
-            match fields.plain("status")? {
-                "allocated" => {
-                    let pid = fields.number("pid")?;
-                    Some(Record::Domain { id, pid })
-                }
-                "deallocated" => {
-                    let denials = fields.number("denials")?;
-                    Some(Record::Freed { id, denials })
-                }
-                _ => None,
-            }
+            let pid = fields.number("pid")?;
+            Some(Record::Domain { id, pid })
         }
         LISTENER if fields.plain("op")? == "disconnect" => {
             let pid = fields.number("pid")?;
@@ -253,13 +237,7 @@ mod tests {
             ),
             Some(Record::Domain { id: 26, pid: 13799 })
         );
-        assert_eq!(
-            at(DOMAIN, "domain=1a status=deallocated denials=20"),
-            Some(Record::Freed {
-                id: 26,
-                denials: 20
-            })
-        );
+        assert_eq!(at(DOMAIN, "domain=1a status=deallocated denials=20"), None);
         assert_eq!(
             at(
                 LISTENER,

@@ -4,10 +4,11 @@
 //! `kernel/auditsc.c`); Landlock's records need no such preparation. Its key says whose it is, so the rule is also the mark that audit was
 //! switched on here: the kernel keeps it when whoever set it is killed, and `auditctl -l` shows it.
 
-use super::{Error, netlink};
+use super::Error;
+use super::netlink::{self, Answer};
 
 /// `AUDIT_LIST_RULES`, `AUDIT_ADD_RULE`, `AUDIT_DEL_RULE`.
-pub(super) const LIST: u16 = 1013;
+const LIST: u16 = 1013;
 const ADD: u16 = 1011;
 const DELETE: u16 = 1012;
 /// `AUDIT_FILTER_TASK`: looked at when a process is born.
@@ -33,7 +34,8 @@ pub(super) enum Rules {
 
 /// Looks at the rules.
 pub(super) fn look() -> Result<Rules, Error> {
-    let answers = netlink::ask(LIST, &[]).map_err(Error::call("list the rules of kernel audit"))?;
+    let answers = netlink::ask(LIST, &[], Answer::List)
+        .map_err(Error::call("list the rules of kernel audit"))?;
     let mut rules = answers
         .iter()
         .filter(|answer| answer.kind == LIST)
@@ -61,7 +63,7 @@ pub(super) fn remove() -> Result<(), Error> {
 }
 
 fn change(kind: u16, fine: i32, act: &'static str) -> Result<(), Error> {
-    match netlink::ask(kind, &bytes(KEY)) {
+    match netlink::ask(kind, &bytes(KEY), Answer::Nothing) {
         Err(error) if error.raw_os_error() == Some(fine) => Ok(()),
         other => other.map_err(Error::call(act)).map(drop),
     }

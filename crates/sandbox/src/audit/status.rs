@@ -1,10 +1,11 @@
 //! Whether audit is on, and switching it.
 use std::io;
 
-use super::{Error, netlink};
+use super::Error;
+use super::netlink::{self, Answer};
 
 /// `AUDIT_GET`, `AUDIT_SET`.
-pub(super) const GET: u16 = 1000;
+const GET: u16 = 1000;
 const SET: u16 = 1001;
 /// `AUDIT_STATUS_ENABLED` of the mask.
 const ENABLED: u32 = 1;
@@ -43,8 +44,8 @@ impl Status {
 /// # Errors
 /// A kernel without audit, or without the right to ask.
 pub fn status() -> Result<Status, Error> {
-    let answers =
-        netlink::ask(GET, &[]).map_err(Error::call("ask for the state of kernel audit"))?;
+    let answers = netlink::ask(GET, &[], Answer::One)
+        .map_err(Error::call("ask for the state of kernel audit"))?;
     let answer = answers.iter().find(|answer| answer.kind == GET);
     let body = answer.map_or(&[][..], |answer| &answer.body);
     read(body).ok_or_else(|| {
@@ -74,7 +75,9 @@ pub(super) fn enable(value: u32) -> Result<(), Error> {
     words[1] = value;
     let body: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
     let act = Error::call("switch kernel audit");
-    netlink::ask(SET, &body).map_err(act).map(drop)
+    netlink::ask(SET, &body, Answer::Nothing)
+        .map_err(act)
+        .map(drop)
 }
 
 #[cfg(test)]

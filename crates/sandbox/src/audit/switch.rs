@@ -4,6 +4,7 @@
 //! The kernel drops the locks of those who are killed; what they leave is put back by [`sweep`].
 use std::fs::File;
 use std::io;
+use std::num::NonZeroU32;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -39,23 +40,37 @@ impl Switch {
     /// Why there are none.
     pub fn hold(lock: &Path, left: Left) -> Result<Switch, Error> {
         require_abi()?;
-        let file = lock_shared(lock).map_err(Error::call("lock the switch of kernel audit"))?;
-        // From here on nobody puts anything back, and a failure puts back what was done.
-        let mut switch = Switch {
-            held: Some((lock.to_owned(), file)),
-            lost: 0,
-        };
-        let found = status()?;
-        switch.lost = found.lost;
-        match (possible(found)?, rule::look()?) {
-            (Outlook::Daemon(_), _) | (Outlook::On, Rules::None | Rules::Others) => switch.let_go(),
-            (Outlook::Off, Rules::Others) => return Err(Error::OffOnPurpose),
-            (Outlook::Off, Rules::None) if left == Left::Alone => return Err(Error::Off),
-            // First the rule: nobody is born between the two who pays for it.
-            (Outlook::Off, Rules::None) => rule::add().and_then(|()| status::enable(1))?,
-            (Outlook::Off | Outlook::On, Rules::Ours) => status::enable(1)?,
+        loop {
+            let (file, company) =
+                enter(lock).map_err(Error::call("lock the switch of kernel audit"))?;
+            // From here on nobody puts anything back, and a failure puts back what was done.
+            let mut switch = Switch {
+                held: Some((lock.to_owned(), file)),
+                lost: 0,
+            };
+            let found = status()?;
+            switch.lost = found.lost;
+            match act(possible(found)?, rule::look()?, left, company)? {
+                Act::LetGo => switch.let_go(),
+                Act::Nothing => {}
+                // First the rule: nobody is born between the two who pays for it.
+                Act::SwitchOn => rule::add().and_then(|()| status::enable(1))?,
+            }
+            if switch.shares()? {
+                return Ok(switch);
+            }
         }
-        Ok(switch)
+    }
+
+    /// Lets others in. Between the two locks somebody may have put everything back: then all begins anew.
+    fn shares(&self) -> Result<bool, Error> {
+        let Some((path, file)) = &self.held else {
+            return Ok(true);
+        };
+        let shared = flock(file, FlockOperation::LockShared).map_err(io::Error::from);
+        shared
+            .and_then(|()| is_at(file, path))
+            .map_err(Error::call("lock the switch of kernel audit"))
     }
 
     fn let_go(&mut self) {
@@ -66,13 +81,35 @@ impl Switch {
     }
 }
 
+/// What there is to do about what was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Act {
+    /// Nothing, now or later.
+    LetGo,
+    /// Nothing now: it was done before.
+    Nothing,
+    SwitchOn,
+}
+
+fn act(found: Outlook, rules: Rules, left: Left, company: Company) -> Result<Act, Error> {
+    match (found, rules) {
+        (Outlook::Others(_), _) | (Outlook::On, Rules::None | Rules::Others) => Ok(Act::LetGo),
+        (Outlook::On, Rules::Ours) => Ok(Act::Nothing),
+        (Outlook::Off, Rules::Others) => Err(Error::OffOnPurpose),
+        (Outlook::Off, _) if left == Left::Alone => Err(Error::Off),
+        // Whoever is in there had switched it on: somebody else has switched it off since.
+        (Outlook::Off, Rules::Ours) if company == Company::Others => Err(Error::OffOnPurpose),
+        (Outlook::Off, Rules::None | Rules::Ours) => Ok(Act::SwitchOn),
+    }
+}
+
 /// What would be found by whoever wants to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outlook {
     /// Records are made.
     On,
-    /// Records are made, and this process is the audit daemon, or was the last one where audit is locked.
-    Daemon(u32),
+    /// Records are made, and others have a say in it: the audit daemon is this process; without one audit is locked until the next boot.
+    Others(Option<NonZeroU32>),
     /// Audit is off and can be switched on.
     Off,
 }
@@ -90,6 +127,14 @@ pub fn outlook() -> Result<Outlook, Error> {
     }
 }
 
+/// Whether our rule is there: one of us has switched audit on, and it was not put back yet.
+///
+/// # Errors
+/// The rules cannot be listed.
+pub fn is_marked() -> Result<bool, Error> {
+    Ok(rule::look()? == Rules::Ours)
+}
+
 fn require_abi() -> Result<(), Error> {
     match crate::landlock::abi().unwrap_or(0) {
         crate::landlock::LOGGED_SINCE.. => Ok(()),
@@ -105,7 +150,7 @@ fn possible(found: Status) -> Result<Outlook, Error> {
     Ok(match found.is_on() {
         false => Outlook::Off,
         true if ours_alone(found) => Outlook::On,
-        true => Outlook::Daemon(found.pid),
+        true => Outlook::Others(NonZeroU32::new(found.pid)),
     })
 }
 
@@ -161,13 +206,27 @@ fn close(lock: &Path, file: &File) -> Result<(), Error> {
     Ok(())
 }
 
-/// The file may be removed by the last holder between its opening and its locking.
-fn lock_shared(path: &Path) -> io::Result<File> {
+/// Who else holds the lock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Nobody,
+    Others,
+}
+
+/// Alone if nobody is in there, and nobody comes in meanwhile. The file may be removed by the last holder between its opening and its locking.
+fn enter(path: &Path) -> io::Result<(File, Company)> {
     loop {
         let file = open(path, Create::IfMissing)?;
-        flock(&file, FlockOperation::LockShared)?;
+        let company = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Company::Nobody,
+            Err(Errno::WOULDBLOCK) => {
+                flock(&file, FlockOperation::LockShared)?;
+                Company::Others
+            }
+            Err(errno) => return Err(errno.into()),
+        };
         if is_at(&file, path)? {
-            return Ok(file);
+            return Ok((file, company));
         }
     }
 }
@@ -194,5 +253,67 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
         Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(found: Outlook, rules: Rules, left: Left, company: Company) -> String {
+        match act(found, rules, left, company) {
+            Ok(act) => format!("{act:?}"),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn audit_that_somebody_switched_off_stays_off() {
+        use Company::{Nobody, Others};
+        let off = Outlook::Off;
+        for (rules, left, company, wanted) in [
+            (Rules::None, Left::On, Nobody, "SwitchOn"),
+            (Rules::None, Left::Alone, Nobody, "Off"),
+            (Rules::Others, Left::On, Nobody, "OffOnPurpose"),
+            (Rules::Others, Left::Alone, Nobody, "OffOnPurpose"),
+            // Whoever added our rule died before it was on, or it was switched off meanwhile.
+            (Rules::Ours, Left::On, Nobody, "SwitchOn"),
+            (Rules::Ours, Left::Alone, Nobody, "Off"),
+            (Rules::Ours, Left::On, Others, "OffOnPurpose"),
+            (Rules::Ours, Left::Alone, Others, "Off"),
+        ] {
+            assert_eq!(
+                told(off, rules, left, company),
+                wanted,
+                "{rules:?} {left:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn audit_that_is_on_is_left_as_it_is() {
+        let daemon = Outlook::Others(NonZeroU32::new(7));
+        for (found, rules, wanted) in [
+            (daemon, Rules::Ours, "LetGo"),
+            (Outlook::Others(None), Rules::None, "LetGo"),
+            (Outlook::On, Rules::None, "LetGo"),
+            (Outlook::On, Rules::Others, "LetGo"),
+            (Outlook::On, Rules::Ours, "Nothing"),
+        ] {
+            let told = told(found, rules, Left::On, Company::Nobody);
+            assert_eq!(told, wanted, "{found:?} {rules:?}");
+        }
+    }
+
+    #[test]
+    fn audit_that_is_locked_has_no_daemon() {
+        let locked = Status {
+            enabled: 2,
+            ..Status::default()
+        };
+        assert_eq!(possible(locked).ok(), Some(Outlook::Others(None)));
+        let of_a_daemon = Status { pid: 7, ..locked };
+        let daemon = Outlook::Others(NonZeroU32::new(7));
+        assert_eq!(possible(of_a_daemon).ok(), Some(daemon));
     }
 }

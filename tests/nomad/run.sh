@@ -306,6 +306,31 @@ s_oom() {
     done
 }
 
+# What encamp's doctor says of denials, and with it of kernel audit.
+audit() { "$encamp" doctor 2>/dev/null | grep -E 'denials'; }
+
+s_denied() {
+    local before ground
+    before=$(audit)
+    if ! grep -q 'denials are named' <<<"$before"; then
+        leave_out "denied: $before"
+        return
+    fi
+    # Where the task's user passes: what the file's mode refuses is none of the sandbox's denials.
+    ground=$(mktemp -d /var/tmp/encamp-denied-XXXXXX)
+    chmod 755 "$ground"
+    echo text >"$ground/file"
+    chmod 644 "$ground/file"
+    run -var driver=exec2 -var script="cat $ground/file; sleep 600" "$jobs/ends.nomad.hcl"
+    check "exec2: a task that is denied a file runs on" allocated ends running
+    until_true 20 eval "'$nomad' alloc status -json $alloc | grep -q 'The sandbox denied'"
+    has "exec2: the event names the file and the line to add" "$(events "$alloc")" "Driver: The sandbox denied: read $ground/file\\. Add to the task's config: unveil = \\[\"r:$ground/file\"\\]"
+    hasnt "exec2: kernel audit is on meanwhile" "$(audit)" 'audit is off'
+    purge ends
+    check "exec2: and as it was afterwards" until_true 20 eval '[ "$(audit)" = "$before" ] || [ -e /run/encamp-audit.lock ]'
+    rm -rf "$ground"
+}
+
 s_service() {
     for driver in "${drivers[@]}"; do
         "$nomad" var put -force nomad/jobs/service word=first >/dev/null 2>&1
@@ -696,7 +721,7 @@ take_down() {
     [ -n "${ENCAMP_WORK:-}" ] || rm -rf "$work"
 }
 
-all=(node env http java ends oom service bridge cores quiet stubborn artifact plugin_killed agent_killed agent_restarted upgrade moving chroot dev nothing_left)
+all=(node env http java ends oom denied service bridge cores quiet stubborn artifact plugin_killed agent_killed agent_restarted upgrade moving chroot dev nothing_left)
 [ $# -gt 0 ] && all=("$@")
 
 mkdir -p "$work/plugins" "$work/volume"

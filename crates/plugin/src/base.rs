@@ -4,12 +4,14 @@ use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
 use crate::config::{Place, configure};
+use crate::denials::put_back;
 use crate::proto::base::base_plugin_server::BasePlugin;
 use crate::proto::base::{
     ConfigSchemaRequest, ConfigSchemaResponse, PluginInfoRequest, PluginInfoResponse, PluginType,
     SetConfigRequest, SetConfigResponse,
 };
 use crate::schema;
+use crate::service::blocking;
 
 /// The one version of the driver API there is.
 const API: &str = "v0.1.0";
@@ -82,6 +84,14 @@ impl BasePlugin for Base {
     ) -> Result<Response<SetConfigResponse>, Status> {
         let driver = configure(self.kind, request.get_ref(), &self.place)?;
         if let Some(driver) = driver {
+            // Not before: an agent's start launches plugins that only say who they are.
+            if self.kind == Kind::Exec2 {
+                blocking(|| {
+                    put_back();
+                    Ok(())
+                })
+                .await?;
+            }
             self.configured.send_replace(Some(Configured {
                 driver,
                 state_dir: self.place.state_dir.clone(),

@@ -9,6 +9,7 @@
 
 mod base;
 mod config;
+mod denials;
 mod entered;
 mod events;
 mod failure;
@@ -26,6 +27,7 @@ mod socket;
 mod streams;
 mod task_config;
 mod tasks;
+mod told;
 mod usage;
 mod wire;
 

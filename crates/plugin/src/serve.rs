@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tonic::transport::Server;
 
 use crate::base::Base;
+use crate::denials::Ear;
 use crate::goplugin::{Broker, Controller, Stdio};
 use crate::host::Host;
 use crate::lifetime::{Orphaned, Quit};
@@ -97,7 +98,8 @@ async fn session(kind: Kind, host: &Host) -> Result<ExitCode, NotServed> {
     })?;
     let open = Arc::new(AtomicUsize::new(0));
     let quit = Quit::default();
-    let server = server(kind, &socket, &quit).serve_with_incoming(socket.connections(&open));
+    let ear = Ear::default();
+    let server = server(kind, &socket, &quit, &ear).serve_with_incoming(socket.connections(&open));
     announce(&host.line(socket.path())).map_err(|source| NotServed::Io {
         act: "announce the socket",
         source,
@@ -118,14 +120,15 @@ async fn session(kind: Kind, host: &Host) -> Result<ExitCode, NotServed> {
         }
         code = endings.next() => code,
     };
+    ear.close();
     drop(socket);
     Ok(code)
 }
 
-fn server(kind: Kind, socket: &Socket, quit: &Quit) -> tonic::transport::server::Router {
+fn server(kind: Kind, socket: &Socket, quit: &Quit, ear: &Ear) -> tonic::transport::server::Router {
     let place = config::Place::new(socket.directory());
     let base = Base::new(kind, place);
-    let driver = Service::new(kind, base.driver());
+    let driver = Service::new(kind, base.driver(), ear.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     tokio::spawn(async move {
         health

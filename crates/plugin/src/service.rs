@@ -11,6 +11,7 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::base::Configured;
+use crate::denials::Ear;
 use crate::events::Subject;
 use crate::failure::{failed, not_started};
 use crate::proto::drivers as wire;
@@ -33,14 +34,20 @@ pub(crate) struct Service {
     kind: Kind,
     configured: watch::Receiver<Option<Configured>>,
     tasks: Arc<Tasks>,
+    ear: Ear,
 }
 
 impl Service {
-    pub(crate) fn new(kind: Kind, configured: watch::Receiver<Option<Configured>>) -> Service {
+    pub(crate) fn new(
+        kind: Kind,
+        configured: watch::Receiver<Option<Configured>>,
+        ear: Ear,
+    ) -> Service {
         Service {
             kind,
             configured,
             tasks: Arc::default(),
+            ear,
         }
     }
 
@@ -65,15 +72,23 @@ pub(crate) async fn blocking<T: Send + 'static>(
 }
 
 /// Starts the task that the message describes.
-fn start(configured: &Configured, tasks: &Tasks, message: &[u8]) -> Result<Arc<Known>, Status> {
+fn start(
+    configured: &Configured,
+    tasks: &Tasks,
+    ear: &Ear,
+    message: &[u8],
+) -> Result<Arc<Known>, Status> {
     let message =
         wire::TaskConfig::decode(message).map_err(|error| failed(&NotATask::from(error)))?;
     let subject = Subject::from(&message);
     let task = TaskConfig::try_from(message).map_err(|error| failed(&error))?;
     let known = tasks.start(&subject, || {
-        make_state_dir(configured)
+        let holder = ear.hold(&configured.driver);
+        let task = make_state_dir(configured)
             .and_then(|()| configured.driver.start(&task))
-            .map_err(|error| not_started(&error))
+            .map_err(|error| not_started(&error))?;
+        let listener = ear.listen(&task, &subject, &tasks.events, holder);
+        Ok((task, listener))
     })?;
     report_withheld(&configured.driver.withheld(&task), &task.id);
     if let Ok(status) = known.task.inspect() {
@@ -128,6 +143,7 @@ fn report_refusals(status: &driver::Status) {
 fn recover(
     configured: &Configured,
     tasks: &Tasks,
+    ear: &Ear,
     handle: &wire::TaskHandle,
 ) -> Result<(), Status> {
     if handle.version != HANDLE_VERSION {
@@ -138,12 +154,14 @@ fn recover(
     }
     let subject = subject(handle)?;
     tasks.recover(&subject, || {
+        let holder = ear.hold(&configured.driver);
         let task = configured
             .driver
             .recover(&handle.driver_state)
             .map_err(|error| failed(&error))?;
         if task.id() == subject.task_id {
-            Ok(task)
+            let listener = ear.listen(&task, &subject, &tasks.events, holder);
+            Ok((task, listener))
         } else {
             Err(Status::unknown(format!(
                 "the handle is of task {}",
@@ -230,9 +248,10 @@ impl Driver for Service {
         request: Request<wire::StartTaskRequest>,
     ) -> Answer<wire::StartTaskResponse> {
         let (configured, tasks) = (self.configured()?, Arc::clone(&self.tasks));
+        let ear = self.ear.clone();
         let handle = blocking(move || {
             let message = request.into_inner().task;
-            let known = start(&configured, &tasks, &message)?;
+            let known = start(&configured, &tasks, &ear, &message)?;
             let (state, driver_state) = (wire::TaskState::Running.into(), known.task.handle());
             Ok(wire::TaskHandle {
                 version: HANDLE_VERSION,
@@ -252,11 +271,12 @@ impl Driver for Service {
         request: Request<wire::RecoverTaskRequest>,
     ) -> Answer<wire::RecoverTaskResponse> {
         let (configured, tasks) = (self.configured()?, Arc::clone(&self.tasks));
+        let ear = self.ear.clone();
         let handle = request
             .into_inner()
             .handle
             .ok_or_else(|| Status::unknown("there is no handle to recover from"))?;
-        blocking(move || recover(&configured, &tasks, &handle)).await?;
+        blocking(move || recover(&configured, &tasks, &ear, &handle)).await?;
         Ok(Response::new(wire::RecoverTaskResponse {}))
     }
 

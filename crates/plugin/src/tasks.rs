@@ -10,6 +10,7 @@ use driver::{ExitResult, Task};
 use tokio::sync::watch;
 use tonic::Status;
 
+use crate::denials::Listener;
 use crate::events::{Events, Subject};
 use crate::failure::{failed, unknown_task};
 
@@ -40,34 +41,40 @@ impl Known {
     }
 }
 
+/// A task, and who is told what it is denied.
+type Watched = (Arc<Task>, Option<Arc<Listener>>);
+
 /// A thread that will wait for a task. There before the task is, so that no task is started that nobody can wait for.
 struct Waiter {
-    hand_over: mpsc::Sender<Arc<Task>>,
+    hand_over: mpsc::Sender<Watched>,
     end: watch::Receiver<Option<End>>,
 }
 
 impl Waiter {
     fn new(subject: Subject, events: Events) -> std::io::Result<Waiter> {
-        let (hand_over, handed_over) = mpsc::channel::<Arc<Task>>();
+        let (hand_over, handed_over) = mpsc::channel::<Watched>();
         let (publish, end) = watch::channel(None);
         thread::Builder::new()
             .name("wait".to_owned())
             .stack_size(WAITER_STACK)
             .spawn(move || {
-                if let Ok(task) = handed_over.recv() {
+                if let Ok((task, listener)) = handed_over.recv() {
                     let end = task.wait().map_err(|error| driver::in_one_line(&error));
                     // First, while the agent still listens for this task.
+                    listener.iter().for_each(|listener| listener.end(&end));
                     events.ended(&subject, &end);
                     publish.send_replace(Some(end));
+                    // The last one puts kernel audit back, which takes a moment.
+                    drop(listener);
                 }
             })?;
         Ok(Waiter { hand_over, end })
     }
 
-    fn watch(self, task: Task) -> Arc<Known> {
+    fn watch(self, task: Task, listener: Option<Arc<Listener>>) -> Arc<Known> {
         let task = Arc::new(task);
         // The thread is there and has nothing else to do than to receive.
-        let _ = self.hand_over.send(Arc::clone(&task));
+        let _ = self.hand_over.send((Arc::clone(&task), listener));
         Arc::new(Known {
             task,
             end: self.end,
@@ -111,12 +118,13 @@ impl Tasks {
     pub(crate) fn start(
         &self,
         subject: &Subject,
-        start: impl FnOnce() -> Result<Task, Status>,
+        start: impl FnOnce() -> Result<(Task, Option<Arc<Listener>>), Status>,
     ) -> Result<Arc<Known>, Status> {
         let reserved = Reserved::new(self, &subject.task_id)?;
         let waiter =
             Waiter::new(subject.clone(), self.events.clone()).map_err(|error| failed(&error))?;
-        let known = waiter.watch(start()?);
+        let (task, listener) = start()?;
+        let known = waiter.watch(task, listener);
         reserved.fill(&known);
         Ok(known)
     }
@@ -125,7 +133,7 @@ impl Tasks {
     pub(crate) fn recover(
         &self,
         subject: &Subject,
-        recover: impl FnOnce() -> Result<Task, Status>,
+        recover: impl FnOnce() -> Result<(Task, Option<Arc<Listener>>), Status>,
     ) -> Result<(), Status> {
         let _alone = self.recovery.lock().unwrap_or_else(PoisonError::into_inner);
         if self.find(&subject.task_id).is_some() {

@@ -53,6 +53,9 @@ func (c checks) all() {
 	if h = c.flight(h); h == nil {
 		return
 	}
+	if h = c.denials(h); h == nil {
+		return
+	}
 	c.check("what it logged is hclog's JSON", h.lines.wellFormed())
 	c.check("it ends within 2 s when the agent says so, and its socket with it", h.stop())
 }

@@ -93,6 +93,9 @@ impl Ear {
         let mut listeners = lock(&self.0.listeners);
         listeners.retain(|known| known.strong_count() > 0);
         listeners.push(Arc::downgrade(&listener));
+        drop(listeners);
+        // The task runs already.
+        lock(&listener.heard).0.remind();
         Some(listener)
     }
 
@@ -107,13 +110,13 @@ impl Ear {
 /// Puts audit back if a plugin that had switched it on was killed.
 pub(crate) fn put_back() {
     if let Err(error) = sweep(Path::new(LOCK)) {
-        log::warn("cannot put kernel audit back", &[("cause", &chain(&error))]);
+        log::warn("cannot put kernel audit back", &[("cause", &driver::in_one_line(&error))]);
     }
 }
 
 /// Once: tasks are started more often than hosts change.
 fn report(told: &mut Option<String>, error: &Error) {
-    let cause = chain(error);
+    let cause = driver::in_one_line(error);
     if told.as_ref() != Some(&cause) {
         log::info(
             "what the sandbox denies tasks cannot be told",

@@ -106,7 +106,7 @@ exec sleep 3600`, ground)
 		end()
 		return h
 	}
-	c.check("it is told while it runs, with the line to add", hears(told, t, denied(ground, "one")))
+	c.check("it is told while it runs, with the line to add", hearsOf(told, t, denied(ground, "one")))
 	if now := audit(); strings.Contains(now, "is off") {
 		err = errors.New(now)
 	}
@@ -138,7 +138,7 @@ func (c checks) deniedAgain(t *task, handle *drivers.TaskHandle, ground, name st
 	defer end()
 	c.check("the task is recovered", h.driver.RecoverTask(persisted(handle)))
 	c.check("it is told to go on", os.WriteFile(filepath.Join(t.config.AllocDir, "alloc", name), nil, 0o644))
-	c.check("what it is denied then is told too", hears(told, t, denied(ground, name)))
+	c.check("what it is denied then is told too", hearsOf(told, t, denied(ground, name)))
 	return h
 }
 
@@ -177,6 +177,26 @@ func (c checks) floods(h *host, ground string) {
 	}
 	c.check("that is one to four events", err)
 	c.check("destroying it leaves nothing", c.destroyed(h, t))
+}
+
+// As hears, with what was told instead.
+func hearsOf(told <-chan *drivers.TaskEvent, t *task, words string) error {
+	var others []string
+	deadline := time.After(20 * time.Second)
+	for {
+		select {
+		case event := <-told:
+			if event == nil || event.Err != nil {
+				return fmt.Errorf("the stream ended: %+v", event)
+			}
+			if event.TaskID == t.config.ID && strings.Contains(event.Message, words) {
+				return nil
+			}
+			others = append(others, event.TaskID+" "+event.Message)
+		case <-deadline:
+			return fmt.Errorf("there is none among %q", others)
+		}
+	}
 }
 
 // The plugin's events from now on, until the second result is called.

@@ -91,9 +91,20 @@ impl Watch {
     pub(super) fn follow(&self, pid: i32, known: Option<u64>) -> Before {
         let mut seen = lock(&self.shared.seen);
         seen.follow(pid, known);
+        // It may have been denied something before.
+        self.shared.changed.notify_all();
         Before {
             losses: seen.losses,
             lost: self.shared.lost.load(Relaxed),
+        }
+    }
+
+    /// Has what was denied already be news once more.
+    pub(super) fn remind(&self, pid: i32) {
+        let mut seen = lock(&self.shared.seen);
+        if seen.of(pid).is_some() {
+            seen.news += 1;
+            self.shared.changed.notify_all();
         }
     }
 

@@ -52,6 +52,11 @@ impl Watched {
         self.untold()
     }
 
+    /// Has [`super::News`] tell of what was denied already: for whoever listens since now.
+    pub fn remind(&self) {
+        self.watch.remind(self.pid);
+    }
+
     /// Keeps the number of its domain for whoever watches the task after this process.
     pub fn note(&mut self) {
         let Some(domain) = self.watch.domain(self.pid).filter(|_| !self.noted) else {

@@ -335,6 +335,12 @@ fn a_recovered_task_is_told_what_it_is_denied_then() {
     }
     watched.note();
     assert!(watched.rest().is_empty(), "told once");
+    let mut late = first.news();
+    watched.remind();
+    assert!(
+        late.wait(),
+        "what was denied before somebody listened is told to him"
+    );
     let handle = task.handle();
     drop((task, watched, first));
     assert!(!news.wait(), "nobody reads any more");

@@ -1,9 +1,9 @@
 //! Calls of functions: which one, its arguments as it wants them, and what it makes of them.
 
-use hcl_edit::expr::{Expression, FuncCall};
+use hcl_edit::expr::{Expression, FuncCall, FuncName};
 
 use crate::codes::*;
-use crate::cty::{self, Openness, Value};
+use crate::cty::{self, Openness, Type, Value};
 use crate::diagnostic::Diagnostic;
 use crate::eval::{span, typed};
 use crate::functions::{self, Function, Parameter};
@@ -46,6 +46,17 @@ impl Call<'_, '_> {
         self.report.spend(steps, &self.place)?;
         Ok(())
     }
+
+    /// The value as that type.
+    pub(crate) fn convert(&mut self, value: Value, wanted: &Type) -> Result<Value, Failure> {
+        let converted = self.report.convert(value, wanted, &self.place)?;
+        converted.map_err(Failure::Call)
+    }
+
+    /// The type that all of these can be made, if there is one.
+    pub(crate) fn unify(&mut self, types: &[Type]) -> Result<Option<Type>, Failure> {
+        Ok(self.report.unify(types, &self.place)?)
+    }
 }
 
 /// Evaluates a call.
@@ -63,18 +74,29 @@ pub(crate) fn call(
         );
         return Err(report.add(forbidden.summary("Function calls not allowed")));
     }
+    if !call.name.namespace.is_empty() {
+        return Err(no_namespace(&call.name, report));
+    }
     let in_config = *report.names.functions() == Functions::Config;
     match name {
         "try" if !in_config => attempts(call, whole, report),
         "can" if !in_config => can(call, whole, report),
         "convert" if !in_config => conversion(call, whole, report),
-        _ => match functions::find(name, report.names.functions())
-            .filter(|_| call.name.namespace.is_empty())
-        {
+        _ => match functions::find(name, report.names.functions()) {
             Some(function) => ordinary(function, call, whole, report),
             None => Err(unknown(call, report)),
         },
     }
+}
+
+/// Only functions of providers have names such as `provider::name`, and Nomad has none.
+pub(crate) fn no_namespace(name: &FuncName, report: &mut Report<'_>) -> Reported {
+    let parts: Vec<&str> = name.namespace.iter().map(|part| part.as_str()).collect();
+    let detail = format!(
+        "There are no functions in namespace \"{}::\".",
+        parts.join("::")
+    );
+    report.error(UNKNOWN_FUNCTION, span(&name.name), detail)
 }
 
 fn unknown(call: &FuncCall, report: &mut Report<'_>) -> Reported {
@@ -217,7 +239,8 @@ fn suitable(
         let converted = if argument.is_null() && !parameter.may_be_null() {
             Err("argument must not be null".to_owned())
         } else {
-            cty::convert(argument, &parameter.wants())
+            let place = places.get(at).cloned().unwrap_or_default();
+            report.convert(argument, &parameter.wants(), &place)?
         };
         match converted {
             Ok(value) => suitable.push(value),
@@ -265,7 +288,8 @@ fn can(call: &FuncCall, whole: &Span, report: &mut Report<'_>) -> Result<Value, 
 fn conversion(call: &FuncCall, whole: &Span, report: &mut Report<'_>) -> Result<Value, Reported> {
     let [value, kind] = exactly(call, ["value", "type"], "convert", whole, report)?;
     let kind = cty::constraint(kind, Openness::Open, report);
-    let converted = cty::convert(typed(value, report)?, &kind?);
+    let given = typed(value, report)?;
+    let converted = report.convert(given, &kind?, whole)?;
     converted.map_err(|why| {
         let detail = format!("Invalid value for \"value\" parameter: {why}.");
         report.error(INVALID_FUNCTION_ARGUMENT, span(value), detail)

@@ -164,7 +164,7 @@ fn condition(each: &ForExpr, report: &mut Report<'_>) -> Result<bool, Reported> 
             "The value of the 'if' clause must not be null.".to_owned(),
         )
     } else {
-        match cty::convert(value, &Type::Bool) {
+        match cty::to_primitive(value, &Type::Bool) {
             Ok(value) => return Ok(value == Value::Bool(true)),
             Err(why) => (
                 "Invalid 'for' condition",

@@ -64,18 +64,16 @@ pub(crate) fn to_bool(value: &Value) -> Option<bool> {
 /// HCL counts with 512 bits; what would come out rounded must be refused, not changed.
 pub(crate) fn exact(text: &str) -> Option<f64> {
     let number: f64 = text.parse().ok()?;
-    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
-    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
-    let exact = if text
-        .bytes()
-        .all(|byte| byte.is_ascii_digit() || byte == b'-' || byte == b'+')
-    {
-        number.abs() < EXACT
-    } else {
-        number.is_finite() && digits.trim_matches('0').len() <= 15 && number.abs() < EXACT
-    };
+    let exact = number.abs() < EXACT && digits(text) == digits(&format!("{number:e}"));
     // Adding zero turns a negative zero into the only one there is.
     exact.then_some(number + 0.0)
+}
+
+/// The digits that count; the exponent of a number that was read is right as long as they are.
+fn digits(text: &str) -> String {
+    let mantissa = text.split(['e', 'E']).next().unwrap_or(text);
+    let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
+    digits.trim_matches('0').to_owned()
 }
 
 /// Decimal digits with an optional sign, fraction and exponent; none of the names that Rust knows (`inf`).
@@ -153,6 +151,8 @@ mod tests {
         assert_eq!(exact("9007199254740989.9"), None);
         assert_eq!(exact("1000000.000000000000000000"), Some(1_000_000.0));
         assert_eq!(exact("1e300"), None);
+        assert_eq!(exact("1e-400"), None);
+        assert_eq!(exact("0.30000000000000004"), Some(0.1 + 0.2));
         assert!(exact("-0").unwrap().is_sign_positive());
     }
 }

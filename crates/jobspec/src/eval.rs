@@ -23,7 +23,36 @@ pub(crate) fn evaluate(
     expr: &Expression,
     report: &mut Report<'_>,
 ) -> Result<crate::Value, Reported> {
-    typed(expr, report).map(crate::Value::from)
+    let value = typed(expr, report)?.into();
+    holding_no_nul(value, &span(expr), report)
+}
+
+/// Lets a value out of the evaluator: what a function has decoded, or a file has said, may hold what no text that is written can.
+pub(crate) fn holding_no_nul(
+    value: crate::Value,
+    place: &Span,
+    report: &mut Report<'_>,
+) -> Result<crate::Value, Reported> {
+    if holds_nul(&value) {
+        return Err(nul(place, report));
+    }
+    Ok(value)
+}
+
+fn holds_nul(value: &crate::Value) -> bool {
+    match value {
+        crate::Value::String(text) => text.contains('\0'),
+        crate::Value::List(items) => items.iter().any(holds_nul),
+        crate::Value::Object(items) => items
+            .iter()
+            .any(|(name, item)| name.contains('\0') || holds_nul(item)),
+        crate::Value::Null | crate::Value::Bool(_) | crate::Value::Number(_) => false,
+    }
+}
+
+fn nul(place: &Span, report: &mut Report<'_>) -> Reported {
+    let detail = "A string must not contain the character NUL.";
+    report.error(NUL_IN_STRING, place.clone(), detail)
 }
 
 /// Evaluates an expression.
@@ -32,7 +61,7 @@ pub(crate) fn typed(expr: &Expression, report: &mut Report<'_>) -> Result<Value,
     if let Some(scope) = dynamic::scope(expr) {
         let entered = report.names.enter(scope);
         let value = plain(expr, report);
-        report.names.leave(entered);
+        report.names.truncate(entered);
         return value;
     }
     let value = plain(expr, report)?;
@@ -116,8 +145,7 @@ pub(crate) fn without_nul(
     report: &mut Report<'_>,
 ) -> Result<Value, Reported> {
     if text.contains('\0') {
-        let detail = "A string must not contain the character NUL.";
-        return Err(report.error(NUL_IN_STRING, span.clone(), detail));
+        return Err(nul(span, report));
     }
     Ok(Value::String(text))
 }

@@ -38,6 +38,7 @@ mod runtime;
 mod schema;
 mod scope;
 mod shell;
+mod steps;
 mod suggest;
 mod syntax;
 mod template;
@@ -54,6 +55,7 @@ pub use inputs::{Inputs, Undeclared};
 pub use job::*;
 pub use runtime::evaluate;
 pub use scope::Scope;
+pub use syntax::MAX_BYTES;
 
 /// Parses and checks one job file that is given nothing: its variables have their defaults. `file` is its name in messages.
 ///

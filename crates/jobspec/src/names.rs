@@ -8,10 +8,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use crate::cty::Value;
-
-/// More than any job needs, and little enough to answer for in time and memory. A file that holds no template and no
-/// function cannot reach it.
-const STEPS: usize = 32 << 20;
+use crate::steps::Steps;
 
 /// The names that are known, which functions there are, and how much work may still be done.
 #[derive(Debug)]
@@ -22,7 +19,8 @@ pub(crate) struct Names {
     pub(crate) references: BTreeMap<String, BTreeSet<String>>,
     /// What the copies of `dynamic` blocks know; an expression of theirs says which it is.
     scopes: Vec<Rc<[Loop]>>,
-    left: Option<usize>,
+    /// What may still be done.
+    pub(crate) steps: Steps,
 }
 
 /// A name and its value, for a while.
@@ -33,7 +31,7 @@ type Loop = (String, Rc<Value>);
 pub(crate) struct Known {
     pub(crate) roots: BTreeMap<String, Value>,
     /// Variables and locals that were found wrong before: a use of theirs says nothing new.
-    pub(crate) broken: BTreeSet<(&'static str, String)>,
+    pub(crate) broken: BTreeMap<&'static str, BTreeSet<String>>,
     pub(crate) others: Others,
     pub(crate) functions: Functions,
 }
@@ -77,15 +75,6 @@ pub(crate) enum Meaning {
     Forbidden,
 }
 
-/// Whether there was work left to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Spent {
-    Within,
-    /// For the first time.
-    JustOver,
-    Over,
-}
-
 impl Default for Names {
     fn default() -> Self {
         Names::known(Known::default())
@@ -99,7 +88,7 @@ impl Names {
             loops: Vec::new(),
             references: BTreeMap::new(),
             scopes: Vec::new(),
-            left: Some(STEPS),
+            steps: Steps::default(),
         }
     }
 
@@ -129,16 +118,18 @@ impl Names {
                 }
             }
             None => {
-                known.broken.insert((root, name.to_owned()));
+                known
+                    .broken
+                    .entry(root)
+                    .or_default()
+                    .insert(name.to_owned());
             }
         }
     }
 
     pub(crate) fn is_broken(&self, root: &str, name: &str) -> bool {
-        self.known
-            .broken
-            .iter()
-            .any(|(of, broken)| *of == root && broken == name)
+        let broken = self.known.broken.get(root);
+        broken.is_some_and(|broken| broken.contains(name))
     }
 
     pub(crate) fn meaning(&self, name: &str) -> Meaning {
@@ -165,10 +156,6 @@ impl Names {
         self.loops.push((name.to_owned(), Rc::new(value)));
     }
 
-    pub(crate) fn pop(&mut self) {
-        self.loops.pop();
-    }
-
     pub(crate) fn depth(&self) -> usize {
         self.loops.len()
     }
@@ -183,33 +170,12 @@ impl Names {
         self.scopes.len() - 1
     }
 
-    /// Knows again what was captured; what comes back undoes it.
+    /// Knows again what was captured; what comes back is the depth to go back to.
     pub(crate) fn enter(&mut self, scope: usize) -> usize {
         let depth = self.depth();
         if let Some(captured) = self.scopes.get(scope) {
             self.loops.extend(captured.iter().cloned());
         }
         depth
-    }
-
-    pub(crate) fn leave(&mut self, depth: usize) {
-        self.truncate(depth);
-    }
-
-    pub(crate) fn spend(&mut self, steps: usize) -> Spent {
-        let Some(left) = self.left else {
-            return Spent::Over;
-        };
-        self.left = left.checked_sub(steps);
-        if self.left.is_some() {
-            Spent::Within
-        } else {
-            Spent::JustOver
-        }
-    }
-
-    /// Whether nothing more can be evaluated.
-    pub(crate) fn is_spent(&self) -> bool {
-        self.left.is_none()
     }
 }

@@ -93,7 +93,8 @@ pub(crate) fn conditional(
     let on_false = typed(&conditional.false_expr, report);
     let (condition, on_true, on_false) = (condition?, on_true?, on_false?);
     let chosen = if condition { &on_true } else { &on_false };
-    if let Some(value) = unified(chosen, &on_true, &on_false) {
+    let place = span(&conditional.true_expr).start..span(&conditional.false_expr).end;
+    if let Some(value) = unified(chosen, [&on_true, &on_false], &place, report)? {
         return Ok(value);
     }
     let detail = format!(
@@ -101,7 +102,6 @@ pub(crate) fn conditional(
         on_true.noun(),
         on_false.noun()
     );
-    let place = span(&conditional.true_expr).start..span(&conditional.false_expr).end;
     Err(report.error(INCONSISTENT_CONDITIONAL, place, detail))
 }
 
@@ -111,12 +111,18 @@ fn equal(left: &Value, right: &Value) -> bool {
 }
 
 /// The chosen value in the type that both branches can have.
-fn unified(chosen: &Value, on_true: &Value, on_false: &Value) -> Option<Value> {
-    let kind = match (on_true, on_false) {
-        (Value::Null(Type::Any), other) | (other, Value::Null(Type::Any)) => other.kind(),
-        _ => cty::unify(&[on_true.kind(), on_false.kind()])?,
+fn unified(
+    chosen: &Value,
+    branches: [&Value; 2],
+    place: &Span,
+    report: &mut Report<'_>,
+) -> Result<Option<Value>, Reported> {
+    let kind = match branches {
+        [Value::Null(Type::Any), other] | [other, Value::Null(Type::Any)] => Some(other.kind()),
+        branches => report.unify(&branches.map(Value::kind), place)?,
     };
-    cty::convert(chosen.clone(), &kind).ok()
+    let Some(kind) = kind else { return Ok(None) };
+    Ok(report.convert(chosen.clone(), &kind, place)?.ok())
 }
 
 fn number(expr: &Expression, side: &str, report: &mut Report<'_>) -> Result<f64, Reported> {
@@ -142,7 +148,7 @@ fn operand(
         let null = Diagnostic::new(INVALID_OPERAND, span(expr), detail);
         return Err(report.add(null.summary("Operation failed")));
     }
-    cty::convert(value, kind).map_err(|why| {
+    cty::to_primitive(value, kind).map_err(|why| {
         let detail = format!("Unsuitable value for {side} operand: {why}.");
         report.error(INVALID_OPERAND, span(expr), detail)
     })

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use crate::codes::{Code, RESULT_TOO_LARGE};
+use crate::cty::{self, Type, Value};
 use crate::diagnostic::{Diagnostic, Source, place, printable};
-use crate::names::{Known, Names, Spent};
+use crate::names::{Known, Names};
+use crate::steps::Spent;
 use crate::{Span, Spanned};
 
 /// Proof that a mistake has been reported; there is nothing left to say.
@@ -14,6 +16,8 @@ pub(crate) struct Reported;
 pub(crate) struct Report<'a> {
     file: &'a str,
     text: &'a str,
+    /// Says where a place of this text is in words, where the text was made from the file's.
+    outside: Option<&'a dyn Fn(&Span) -> String>,
     blocks: Vec<String>,
     found: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
@@ -26,6 +30,7 @@ impl<'a> Report<'a> {
         Self {
             file,
             text,
+            outside: None,
             blocks: Vec::new(),
             found: Vec::new(),
             warnings: Vec::new(),
@@ -48,14 +53,25 @@ impl<'a> Report<'a> {
         place: impl Fn(&Span) -> Span,
         read: impl FnOnce(&mut Report<'_>) -> T,
     ) -> T {
-        let mut inner = Report::with(std::mem::take(&mut self.names), text);
+        let names = std::mem::take(&mut self.names);
+        let outside = |span: &Span| self.place(&place(span));
+        let mut inner = Report {
+            outside: Some(&outside),
+            ..Report::with(names, text)
+        };
         let result = read(&mut inner);
-        self.names = std::mem::take(&mut inner.names);
-        for mut diagnostic in inner.found {
+        let Report {
+            names,
+            found,
+            warnings,
+            ..
+        } = inner;
+        self.names = names;
+        for mut diagnostic in found {
             diagnostic.span = place(&diagnostic.span);
             self.add(diagnostic);
         }
-        for warning in inner.warnings {
+        for warning in warnings {
             let span = place(&warning.span);
             self.warn(Diagnostic { span, ..warning });
         }
@@ -97,7 +113,7 @@ impl<'a> Report<'a> {
     ) -> Result<Result<T, Vec<Diagnostic>>, Reported> {
         let before = self.found.len();
         let result = read(self);
-        if self.names.is_spent() {
+        if self.names.steps.is_spent() {
             return Err(Reported);
         }
         Ok(result.map_err(|Reported| self.found.split_off(before)))
@@ -105,15 +121,33 @@ impl<'a> Report<'a> {
 
     /// Takes note of work done; a template may multiply what is written in the file, but not without end.
     pub(crate) fn spend(&mut self, steps: usize, span: &Span) -> Result<(), Reported> {
-        match self.names.spend(steps) {
+        match self.names.steps.spend(steps) {
             Spent::Within => Ok(()),
             Spent::Over => Err(Reported),
             Spent::JustOver => {
-                let detail =
-                    "The values of a job file may take 32 MiB and 32 million steps at most.";
+                let detail = "The values of a job file may take 32 million steps at most, about one for each byte.";
                 Err(self.error(RESULT_TOO_LARGE, span.clone(), detail))
             }
         }
+    }
+
+    /// The value as that type, or why it is none.
+    pub(crate) fn convert(
+        &mut self,
+        value: Value,
+        wanted: &Type,
+        span: &Span,
+    ) -> Result<Result<Value, String>, Reported> {
+        let converted = cty::convert(value, wanted, &mut self.names.steps);
+        self.spend(0, span)?;
+        Ok(converted)
+    }
+
+    /// The type that all of these can be made, if there is one.
+    pub(crate) fn unify(&mut self, types: &[Type], span: &Span) -> Result<Option<Type>, Reported> {
+        let unified = cty::unify(types, &mut self.names.steps);
+        self.spend(0, span)?;
+        Ok(unified)
     }
 
     /// The text at a place.
@@ -123,7 +157,10 @@ impl<'a> Report<'a> {
 
     /// A place in words, to point at from another place.
     pub(crate) fn place(&self, span: &Span) -> String {
-        place(self.file, self.text, span)
+        match self.outside {
+            Some(outside) => outside(span),
+            None => place(self.file, self.text, span),
+        }
     }
 
     pub(crate) fn add(&mut self, mut diagnostic: Diagnostic) -> Reported {

@@ -8,6 +8,7 @@ use std::slice::Iter;
 
 use crate::codes::INVALID_OBJECT_KEY;
 use crate::diagnostic::Diagnostic;
+use crate::eval::holding_no_nul;
 use crate::names::{Functions, Known, Names, Others};
 use crate::report::{Report, Reported};
 use crate::template::{self, Trim, is_template};
@@ -117,7 +118,8 @@ fn text(
     let origin = origins.next();
     let place = |of: &Span| origin.map_or(whole.clone(), |origin| find(written, of, origin));
     report.on(written, place, |report| {
-        template::bare(written, Trim::All, report).map(Value::from)
+        let value = template::bare(written, Trim::All, report)?.into();
+        holding_no_nul(value, &(0..written.len()), report)
     })
 }
 

@@ -10,7 +10,7 @@ use crate::complaint;
 use crate::diagnostic::Diagnostic;
 
 /// More than any file of a person, and little enough to answer for in time and memory.
-pub(crate) const MAX_BYTES: usize = 16 << 20;
+pub const MAX_BYTES: usize = 16 << 20;
 
 /// Parses a whole file.
 pub(crate) fn parse(text: &str) -> Result<Body, Box<Diagnostic>> {
@@ -42,7 +42,7 @@ pub(crate) fn is_json(text: &str) -> bool {
 }
 
 /// Blanks a byte order mark out, so that all places stay the same.
-fn without_byte_order_mark(text: &str) -> Cow<'_, str> {
+pub(crate) fn without_byte_order_mark(text: &str) -> Cow<'_, str> {
     match text.strip_prefix('\u{feff}') {
         Some(rest) => Cow::Owned(format!("   {rest}")),
         None => Cow::Borrowed(text),

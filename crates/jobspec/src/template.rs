@@ -205,16 +205,14 @@ fn repeated(
         right: directive.endfor_expr.strip.strip_start(),
     };
     let mut all = String::new();
+    let outside = report.names.depth();
     for (key, item) in pairs(collection, &place, report)? {
         if let Some(name) = &for_expr.key_var {
             report.names.push(name.as_str(), key);
         }
         report.names.push(for_expr.value_var.as_str(), item);
         let body = text(&for_expr.template, edges, trim, report);
-        report.names.pop();
-        if for_expr.key_var.is_some() {
-            report.names.pop();
-        }
+        report.names.truncate(outside);
         // One mistake in the body is enough.
         let body = body?;
         report.spend(body.len() + 1, &place)?;

@@ -229,7 +229,7 @@ fn element<'v>(
 
 /// The item at a key, or what is wrong with the key beside that nothing is there.
 fn found<'v>(value: &'v Value, key: &Value) -> Result<&'v Value, String> {
-    let as_type = |kind| cty::convert(key.clone(), &kind).map_err(|why| format!(": {why}"));
+    let as_type = |kind| cty::to_primitive(key.clone(), &kind).map_err(|why| format!(": {why}"));
     match value {
         _ if key.is_null() => Err(String::new()),
         Value::Map(_, items) | Value::Object(items) => {

@@ -125,7 +125,7 @@ fn mistakes_are_explained() {
     }
 }
 
-/// The code of a file of more than 16 MiB, which nobody wants in a repository, that of a result of more than 32 MiB, which nobody
+/// The code of a file of more than 16 MiB, which nobody wants in a repository, that of a result that takes more work than may be, which nobody
 /// wants to make once for each mutation, and those that need more than one file.
 const TESTED_ELSEWHERE: [&str; 5] = ["E1010", "E1113", "E1405", "E1409", "E1410"];
 

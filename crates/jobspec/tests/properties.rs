@@ -279,6 +279,11 @@ proptest! {
     }
 
     #[test]
+    fn no_verb_panics(flags in "[0# +-]{0,2}", width in "[1-9][0-9]{0,5}|", precision in "\\.[0-9]{0,6}|", letter in "[a-zA-Z]", argument in prop::sample::select(vec!["1", "0.1", "-1e15", "1e-300", "\"a\"", "null", "true", "[1]"])) {
+        read(&file(&format!("length(format(\"%{flags}{width}{precision}{letter}\", {argument}))")), &Inputs::default());
+    }
+
+    #[test]
     fn a_text_is_what_was_written(written in plain()) {
         prop_assert_eq!(value(&quoted(&written)).unwrap(), text(&written));
     }

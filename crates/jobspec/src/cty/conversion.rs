@@ -1,10 +1,12 @@
 //! One type's values as another's.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::mismatch::mismatch;
 use super::{Type, Value, unify};
 use crate::convert as primitive;
+use crate::steps::Steps;
 
 /// Which conversions count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +20,8 @@ pub(super) enum Safety {
 /// The value as that type.
 ///
 /// # Errors
-/// Why it is none, for a message.
-pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
+/// Why it is none, for a message; whatever it says, where no work is left.
+pub(crate) fn convert(value: Value, wanted: &Type, steps: &mut Steps) -> Result<Value, String> {
     if matches!(wanted, Type::Any) {
         return Ok(value);
     }
@@ -27,14 +29,25 @@ pub(crate) fn convert(value: Value, wanted: &Type) -> Result<Value, String> {
     if kind == *wanted {
         return Ok(value);
     }
-    if !convertible(&kind, wanted, Safety::Unsafe) {
-        return Err(mismatch(&kind, wanted));
+    if !convertible(&kind, wanted, Safety::Unsafe, steps) {
+        return Err(mismatch(&kind, wanted, steps));
     }
-    converted(value, wanted)
+    converted(value, wanted, steps)
+}
+
+/// The value as a bool, a number or a string, which costs nothing.
+///
+/// # Errors
+/// Why it is none, for a message.
+pub(crate) fn to_primitive(value: Value, wanted: &Type) -> Result<Value, String> {
+    convert(value, wanted, &mut Steps::default())
 }
 
 /// Whether there is a conversion between types.
-pub(super) fn convertible(from: &Type, to: &Type, safety: Safety) -> bool {
+pub(super) fn convertible(from: &Type, to: &Type, safety: Safety, steps: &mut Steps) -> bool {
+    if !steps.take(1) {
+        return false;
+    }
     if from == to {
         return true;
     }
@@ -46,17 +59,19 @@ pub(super) fn convertible(from: &Type, to: &Type, safety: Safety) -> bool {
         (Type::String, Type::Number | Type::Bool) => free,
         (Type::List(from) | Type::Set(from), Type::List(to))
         | (Type::Set(from), Type::Set(to))
-        | (Type::Map(from), Type::Map(to)) => convertible(from, to, safety),
-        (Type::List(from), Type::Set(to)) => free && convertible(from, to, safety),
-        (Type::Tuple(items), Type::List(to) | Type::Set(to)) => all(items.iter(), to, safety),
-        (Type::Object(items, _), Type::Map(to)) => all(items.values(), to, safety),
+        | (Type::Map(from), Type::Map(to)) => convertible(from, to, safety, steps),
+        (Type::List(from), Type::Set(to)) => free && convertible(from, to, safety, steps),
+        (Type::Tuple(items), Type::List(to) | Type::Set(to)) => {
+            all(items.iter(), to, safety, steps)
+        }
+        (Type::Object(items, _), Type::Map(to)) => all(items.values(), to, safety, steps),
         (Type::Map(from), Type::Object(to, _)) => {
-            free && to.values().all(|to| convertible(from, to, safety))
+            free && to.values().all(|to| convertible(from, to, safety, steps))
         }
         (Type::Object(from, _), Type::Object(to, optional)) => {
             to.iter().all(|(name, to)| match from.get(name) {
-                Some(from) => convertible(from, to, safety),
-                None => optional.contains(name),
+                Some(from) => convertible(from, to, safety, steps),
+                None => steps.take(1) && optional.contains(name),
             })
         }
         (Type::Tuple(from), Type::Tuple(to)) => {
@@ -64,25 +79,30 @@ pub(super) fn convertible(from: &Type, to: &Type, safety: Safety) -> bool {
                 && from
                     .iter()
                     .zip(to)
-                    .all(|(from, to)| convertible(from, to, safety))
+                    .all(|(from, to)| convertible(from, to, safety, steps))
         }
         _ => false,
     }
 }
 
 /// Whether items of these types fit into a collection; of any type means one that all of them have.
-fn all<'t>(mut items: impl Iterator<Item = &'t Type>, to: &Type, safety: Safety) -> bool {
+fn all<'t>(
+    mut items: impl Iterator<Item = &'t Type>,
+    to: &Type,
+    safety: Safety,
+    steps: &mut Steps,
+) -> bool {
     if matches!(to, Type::Any) {
         let items: Vec<Type> = items.cloned().collect();
-        return items.is_empty() || unify(&items).is_some();
+        return items.is_empty() || unify(&items, steps).is_some();
     }
-    items.all(|item| convertible(item, to, safety))
+    items.all(|item| convertible(item, to, safety, steps))
 }
 
-fn converted(value: Value, wanted: &Type) -> Result<Value, String> {
+fn converted(value: Value, wanted: &Type, steps: &mut Steps) -> Result<Value, String> {
     match (value, wanted) {
         (value, Type::Any) => Ok(value),
-        (Value::Null(_), wanted) => Ok(Value::Null(wanted.exact())),
+        (Value::Null(_), wanted) => null(wanted, steps),
         (value, Type::String) => primitive::to_string(&value)
             .map(Value::String)
             .ok_or_else(|| "string required".to_owned()),
@@ -93,47 +113,64 @@ fn converted(value: Value, wanted: &Type) -> Result<Value, String> {
             .map(Value::Bool)
             .ok_or_else(|| not_a_bool(&value)),
         (Value::List(_, items) | Value::Set(_, items) | Value::Tuple(items), Type::List(item)) => {
-            sequence(items, item).map(|(item, items)| Value::List(item, items))
+            sequence(items, item, steps).map(|(item, items)| Value::List(item, items))
         }
         (Value::List(_, items) | Value::Set(_, items) | Value::Tuple(items), Type::Set(item)) => {
-            sequence(items, item).map(|(item, items)| Value::set(item, items))
+            sequence(items, item, steps).map(|(item, items)| Value::set(item, items))
         }
         (Value::Map(_, items) | Value::Object(items), Type::Map(item)) => {
             let (names, items): (Vec<_>, Vec<_>) = items.into_iter().unzip();
-            let (item, items) = sequence(items, item)?;
+            let (item, items) = sequence(items, item, steps)?;
             Ok(Value::Map(item, names.into_iter().zip(items).collect()))
         }
         (Value::Map(_, items) | Value::Object(items), Type::Object(wanted, optional)) => {
-            object(items, wanted, optional)
+            object(items, wanted, optional, steps)
         }
         (Value::Tuple(items), Type::Tuple(wanted)) => {
             let items = items.into_iter().zip(wanted);
             items
-                .map(|(item, wanted)| converted(item, wanted))
+                .map(|(item, wanted)| converted(item, wanted, steps))
                 .collect::<Result<_, _>>()
                 .map(Value::Tuple)
         }
-        (value, wanted) => Err(mismatch(&value.kind(), wanted)),
+        (value, wanted) => Err(mismatch(&value.kind(), wanted, steps)),
     }
 }
 
+/// A type that a value carries, of which a value may have any number.
+fn carried(kind: &Type, steps: &mut Steps) -> Result<Type, String> {
+    if steps.take(kind.size()) {
+        Ok(kind.exact())
+    } else {
+        Err("it is too large".to_owned())
+    }
+}
+
+fn null(wanted: &Type, steps: &mut Steps) -> Result<Value, String> {
+    carried(wanted, steps).map(Value::Null)
+}
+
 /// Items in the type that was asked for, or in the one that all of them have.
-fn sequence(items: Vec<Value>, wanted: &Type) -> Result<(Type, Vec<Value>), String> {
+fn sequence(
+    items: Vec<Value>,
+    wanted: &Type,
+    steps: &mut Steps,
+) -> Result<(Type, Vec<Value>), String> {
     let common = match wanted {
         Type::Any => {
             let kinds: Vec<Type> = items.iter().map(Value::kind).collect();
-            unify(&kinds).unwrap_or(Type::Any)
+            Cow::Owned(unify(&kinds, steps).unwrap_or(Type::Any))
         }
-        wanted => wanted.clone(),
+        wanted => Cow::Borrowed(wanted),
     };
     let items: Vec<Value> = items
         .into_iter()
-        .map(|item| converted(item, &common))
+        .map(|item| converted(item, &common, steps))
         .collect::<Result<_, _>>()?;
     // Where a part of the type was left open, the items say what it is.
     let kind = match items.first() {
         Some(first) if common.has_any() => first.kind(),
-        _ => common.exact(),
+        _ => carried(&common, steps)?,
     };
     Ok((kind, items))
 }
@@ -142,12 +179,17 @@ fn object(
     mut items: BTreeMap<String, Value>,
     wanted: &BTreeMap<String, Type>,
     optional: &BTreeSet<String>,
+    steps: &mut Steps,
 ) -> Result<Value, String> {
     let mut object = BTreeMap::new();
     for (name, kind) in wanted {
         let value = match items.remove(name) {
-            Some(item) => converted(item, kind)?,
-            None if optional.contains(name) => Value::Null(kind.exact()),
+            Some(item) => converted(item, kind, steps)?,
+            None if optional.contains(name) => {
+                // Nothing of it was there before.
+                steps.take(name.len());
+                null(kind, steps)?
+            }
             None => {
                 return Err(format!(
                     "map has no element for required attribute {name:?}"

@@ -38,6 +38,20 @@ impl Type {
         }
     }
 
+    /// How many parts it has.
+    pub(crate) fn size(&self) -> usize {
+        let inner = match self {
+            Type::Any | Type::Bool | Type::Number | Type::String => 0,
+            Type::List(item) | Type::Set(item) | Type::Map(item) => item.size(),
+            Type::Tuple(items) => items.iter().map(Type::size).sum(),
+            Type::Object(items, _) => items
+                .iter()
+                .map(|(name, item)| name.len() + item.size())
+                .sum(),
+        };
+        inner + 1
+    }
+
     pub(crate) fn has_any(&self) -> bool {
         match self {
             Type::Any => true,

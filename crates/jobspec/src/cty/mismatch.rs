@@ -4,11 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Type;
 use super::conversion::{Safety, convertible};
+use crate::steps::Steps;
 
 /// The reason why there is no conversion.
-pub(super) fn mismatch(got: &Type, wanted: &Type) -> String {
+pub(super) fn mismatch(got: &Type, wanted: &Type, steps: &mut Steps) -> String {
     match (got, wanted) {
-        (Type::Object(got, _), Type::Object(wanted, optional)) => objects(got, wanted, optional),
+        (Type::Object(got, _), Type::Object(wanted, optional)) => {
+            objects(got, wanted, optional, steps)
+        }
         (Type::Tuple(_), Type::List(item)) if **item == Type::Any => same("list"),
         (Type::Tuple(_), Type::Set(item)) if **item == Type::Any => same("set"),
         (Type::Object(..), Type::Map(item)) if **item == Type::Any => same("map"),
@@ -17,15 +20,15 @@ pub(super) fn mismatch(got: &Type, wanted: &Type) -> String {
                 .iter()
                 .enumerate()
                 .map(|(at, kind)| (at.to_string(), kind));
-            first_misfit(names, item)
+            first_misfit(names, item, steps)
         }
         (Type::Object(items, _), Type::Map(item)) => {
             let names = items.iter().map(|(name, kind)| (format!("{name:?}"), kind));
-            first_misfit(names, item)
+            first_misfit(names, item, steps)
         }
-        (Type::List(got) | Type::Set(got), Type::List(wanted)) => items("list", got, wanted),
-        (Type::List(got) | Type::Set(got), Type::Set(wanted)) => items("set", got, wanted),
-        (Type::Map(got), Type::Map(wanted)) => items("map", got, wanted),
+        (Type::List(got) | Type::Set(got), Type::List(wanted)) => items("list", got, wanted, steps),
+        (Type::List(got) | Type::Set(got), Type::Set(wanted)) => items("set", got, wanted, steps),
+        (Type::Map(got), Type::Map(wanted)) => items("map", got, wanted, steps),
         (got, wanted) if confusing(got, wanted) => {
             format!("{} required", wanted.name_of_constraint())
         }
@@ -37,17 +40,21 @@ fn same(collection: &str) -> String {
     format!("all {collection} elements must have the same type")
 }
 
-fn items(collection: &str, got: &Type, wanted: &Type) -> String {
+fn items(collection: &str, got: &Type, wanted: &Type, steps: &mut Steps) -> String {
     format!(
         "incorrect {collection} element type: {}",
-        mismatch(got, wanted)
+        mismatch(got, wanted, steps)
     )
 }
 
-fn first_misfit<'t>(mut items: impl Iterator<Item = (String, &'t Type)>, wanted: &Type) -> String {
-    let misfit = items.find(|(_, kind)| !convertible(kind, wanted, Safety::Unsafe));
+fn first_misfit<'t>(
+    mut items: impl Iterator<Item = (String, &'t Type)>,
+    wanted: &Type,
+    steps: &mut Steps,
+) -> String {
+    let misfit = items.find(|(_, kind)| !convertible(kind, wanted, Safety::Unsafe, steps));
     match misfit {
-        Some((name, kind)) => format!("element {name}: {}", mismatch(kind, wanted)),
+        Some((name, kind)) => format!("element {name}: {}", mismatch(kind, wanted, steps)),
         None => format!("all elements must be {}", wanted.name_of_constraint()),
     }
 }
@@ -56,6 +63,7 @@ fn objects(
     got: &BTreeMap<String, Type>,
     wanted: &BTreeMap<String, Type>,
     optional: &BTreeSet<String>,
+    steps: &mut Steps,
 ) -> String {
     let missing: Vec<&String> = wanted
         .keys()
@@ -72,8 +80,8 @@ fn objects(
     }
     let misfit = wanted.iter().find_map(|(name, wanted)| {
         let got = got.get(name)?;
-        let fits = convertible(got, wanted, Safety::Unsafe);
-        (!fits).then(|| format!("attribute {name:?}: {}", mismatch(got, wanted)))
+        let fits = convertible(got, wanted, Safety::Unsafe, steps);
+        (!fits).then(|| format!("attribute {name:?}: {}", mismatch(got, wanted, steps)))
     });
     misfit.unwrap_or_else(|| "incorrect object attributes".to_owned())
 }

@@ -12,7 +12,7 @@ mod unify;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-pub(crate) use conversion::convert;
+pub(crate) use conversion::{convert, to_primitive};
 pub(crate) use kind::Type;
 pub(crate) use spec::{Openness, constraint};
 pub(crate) use unify::unify;
@@ -143,7 +143,7 @@ impl Value {
         1 + deepest.unwrap_or(0)
     }
 
-    /// How much a copy costs, in bytes more or less.
+    /// How much a copy costs, in steps. A type that a value carries is copied with it.
     pub(crate) fn weight(&self) -> usize {
         const NODE: usize = 8;
         let inner: usize = match self {
@@ -157,7 +157,14 @@ impl Value {
                 .sum(),
             Value::Null(_) | Value::Bool(_) | Value::Number(_) => 0,
         };
-        inner.saturating_add(NODE)
+        let kind = match self {
+            Value::Null(kind)
+            | Value::List(kind, _)
+            | Value::Set(kind, _)
+            | Value::Map(kind, _) => kind.size(),
+            _ => 0,
+        };
+        inner.saturating_add(kind + NODE)
     }
 }
 

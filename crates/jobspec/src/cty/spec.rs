@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use hcl_edit::expr::{Expression, FuncCall, ObjectKey};
 
 use super::Type;
+use crate::call::no_namespace;
 use crate::codes::{Code, INVALID_TYPE};
 use crate::eval::span;
 use crate::report::{Report, Reported};
@@ -85,6 +86,9 @@ fn constructor(
     openness: Openness,
     report: &mut Report<'_>,
 ) -> Result<Type, Reported> {
+    if !call.name.namespace.is_empty() {
+        return Err(no_namespace(&call.name, report));
+    }
     let name = call.name.name.as_str();
     match name {
         "bool" | "string" | "number" => {
@@ -204,7 +208,11 @@ fn unwrapped<'e>(
     report: &mut Report<'_>,
 ) -> Result<(&'e Expression, bool), Reported> {
     let call = match expr {
-        Expression::FuncCall(call) if call.name.name.as_str() == "optional" => call,
+        Expression::FuncCall(call)
+            if call.name.namespace.is_empty() && call.name.name.as_str() == "optional" =>
+        {
+            call
+        }
         _ => return Ok((expr, false)),
     };
     if openness == Openness::Exact {

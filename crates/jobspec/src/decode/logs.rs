@@ -3,20 +3,21 @@
 use hcl_edit::structure::Block;
 
 use super::no_labels;
-use crate::Logs;
 use crate::codes::*;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
 use crate::schema::LOGS;
+use crate::{Logs, Span};
 
-/// Reads `logs`, or takes Nomad's defaults. All files together must fit on the group's disk.
+/// Reads `logs`, or takes Nomad's defaults. All files together must fit on the group's disk, those of a task that says nothing, too.
 pub(crate) fn logs(
     block: Option<&Block>,
+    task: Span,
     disk_mb: u64,
     report: &mut Report<'_>,
 ) -> Result<Logs, Reported> {
     let Some(block) = block else {
-        return Ok(Logs::default());
+        return fits(Logs::default(), disk_mb, task, report);
     };
     report.inside("logs".to_owned(), |report| {
         no_labels(block, report);
@@ -30,7 +31,7 @@ pub(crate) fn logs(
             max_file_size_mb: size?,
             disabled: disabled?.is_some_and(|disabled| disabled.value),
         };
-        fits(logs, disk_mb, block, report)
+        fits(logs, disk_mb, header(block), report)
     })
 }
 
@@ -52,12 +53,7 @@ fn amount(
     }
 }
 
-fn fits(
-    logs: Logs,
-    disk_mb: u64,
-    block: &Block,
-    report: &mut Report<'_>,
-) -> Result<Logs, Reported> {
+fn fits(logs: Logs, disk_mb: u64, place: Span, report: &mut Report<'_>) -> Result<Logs, Reported> {
     let usage = u64::from(logs.max_files) * u64::from(logs.max_file_size_mb);
     if usage < disk_mb {
         return Ok(logs);
@@ -65,5 +61,5 @@ fn fits(
     let detail = format!(
         "log storage ({usage} MB) must be less than requested disk capacity ({disk_mb} MB)."
     );
-    Err(report.error(INVALID_LOGS, header(block), detail))
+    Err(report.error(INVALID_LOGS, place, detail))
 }

@@ -6,39 +6,41 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hcl_edit::expr::{Expression, ObjectKey, Traversal, TraversalOperator};
-use hcl_edit::structure::Structure;
 use hcl_edit::visit::{Visit, visit_expr, visit_traversal};
 
+use crate::eval::span;
 use crate::fields::Fields;
+use crate::report::{Report, Reported};
 use crate::traversal::first_name;
 
 pub(crate) type References = BTreeMap<String, BTreeSet<String>>;
 
 /// Looks at a block or a written map; another expression for a whole map refers to nothing.
-pub(crate) fn of_env(fields: &Fields<'_>, locals: &References) -> References {
+pub(crate) fn of_env(fields: &Fields<'_>, report: &mut Report<'_>) -> Result<References, Reported> {
     let mut all = References::new();
-    let mut add = |name: &str, value: &Expression| {
-        let names = of(value, locals);
+    for (name, value) in written(fields) {
+        let names = of(value, report)?;
         if !names.is_empty() {
             all.insert(name.to_owned(), names);
         }
-    };
-    if let Some(block) = fields.block("env") {
-        for structure in &block.body {
-            if let Structure::Attribute(attribute) = structure {
-                add(attribute.key.as_str(), &attribute.value);
-            }
-        }
-    } else if let Some(Expression::Object(items)) =
-        fields.argument("env").map(|argument| &argument.value)
-    {
-        for (key, value) in items.iter() {
-            if let Some(name) = name_of(key) {
-                add(name, value.expr());
-            }
-        }
     }
-    all
+    Ok(all)
+}
+
+fn written<'b>(fields: &Fields<'b>) -> Vec<(&'b str, &'b Expression)> {
+    if let Some(block) = fields.block("env") {
+        let attributes = block.body.attributes();
+        return attributes
+            .map(|attribute| (attribute.key.as_str(), &attribute.value))
+            .collect();
+    }
+    match fields.argument("env").map(|argument| &argument.value) {
+        Some(Expression::Object(items)) => items
+            .iter()
+            .filter_map(|(key, value)| Some((name_of(key)?, value.expr())))
+            .collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn name_of(key: &ObjectKey) -> Option<&str> {
@@ -49,21 +51,29 @@ fn name_of(key: &ObjectKey) -> Option<&str> {
 }
 
 /// The names in an expression, and in the locals that it uses.
-pub(crate) fn of(expr: &Expression, locals: &References) -> BTreeSet<String> {
+pub(crate) fn of(expr: &Expression, report: &mut Report<'_>) -> Result<BTreeSet<String>, Reported> {
     let mut names = Names(BTreeSet::new());
     names.visit_expr(expr);
-    let direct: Vec<String> = names.0.iter().cloned().collect();
-    for name in direct {
-        let local = name
-            .strip_prefix("local.")
-            .and_then(|local| locals.get(local));
-        names.0.extend(local.into_iter().flatten().cloned());
+    let mut all = BTreeSet::new();
+    for name in names.0 {
+        let Some(local) = name.strip_prefix("local.") else {
+            if name != "local" && !name.starts_with("var.") {
+                all.insert(name);
+            }
+            continue;
+        };
+        // A local of a local of a local refers to all that each of them does.
+        let more = report.names.references.get(local).into_iter().flatten();
+        let cost = more.map(|name| name.len() + NAME).sum();
+        report.spend(cost, &span(expr))?;
+        let more = report.names.references.get(local).into_iter().flatten();
+        all.extend(more.cloned());
     }
-    names
-        .0
-        .retain(|name| name != "local" && !name.starts_with("local.") && !name.starts_with("var."));
-    names.0
+    Ok(all)
 }
+
+/// What a name takes beside its letters.
+const NAME: usize = 16;
 
 struct Names(BTreeSet<String>);
 

@@ -37,6 +37,7 @@ pub(crate) fn task(
     let decorated = decorated(&fields, report);
     let config = config::config(fields.block("config"), header(block), report);
     let env = maps::env(&fields, report);
+    let env_references = references::of_env(&fields, report);
     let meta = maps::meta(&fields, &group.meta, report);
     let artifacts = artifact::artifacts(&fields, report);
     let volume_mounts = volume::mounts(&fields, report);
@@ -48,7 +49,7 @@ pub(crate) fn task(
     let shutdown_delay = fields.duration("shutdown_delay", report);
     let leader = fields.flag("leader", report);
     let lifecycle = lifecycle::lifecycle(fields.block("lifecycle"), report);
-    let logs = logs::logs(fields.block("logs"), group.disk_mb, report);
+    let logs = logs::logs(fields.block("logs"), header(block), group.disk_mb, report);
     decorated?;
     Ok(Task {
         name: name?,
@@ -58,7 +59,7 @@ pub(crate) fn task(
         user: given(user?),
         config: config?,
         env: env?,
-        env_references: references::of_env(&fields, &report.names.references),
+        env_references: env_references?,
         meta: meta?,
         artifacts: artifacts?,
         volume_mounts: volume_mounts?,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Function, any, fixed, list, nullable, number, string, strings, variadic};
 use crate::call::{Call, Failure, failed, text, whole};
-use crate::cty::{self, Type, Value};
+use crate::cty::{Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("chunklist", &[list("list"), number("size")], chunklist),
@@ -164,11 +164,12 @@ fn length(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
     Ok(Value::count(count))
 }
 
-fn lookup(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
+fn lookup(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     let (map, name, default) = (&of[0], text(&of[1]), &of[2]);
     match map {
         Value::Object(items) => Ok(items.get(name).unwrap_or(default).clone()),
-        Value::Map(kind, items) => match (items.get(name), cty::convert(default.clone(), kind)) {
+        Value::Map(kind, items) => match (items.get(name), call.convert(default.clone(), kind)) {
+            (_, Err(Failure::Reported)) => Err(Failure::Reported),
             (_, Err(_)) => Err(Failure::Argument(
                 2,
                 "the default value must have the same type as the map elements".to_owned(),
@@ -249,13 +250,13 @@ fn zipmap(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
     })
 }
 
-fn coalesce(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
+fn coalesce(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     let kinds: Vec<Type> = of.iter().map(Value::kind).collect();
-    let Some(kind) = cty::unify(&kinds) else {
+    let Some(kind) = call.unify(&kinds)? else {
         return failed("all arguments must have the same type");
     };
     match of.into_iter().find(|value| !value.is_null()) {
-        Some(value) => cty::convert(value, &kind).or_else(failed),
+        Some(value) => call.convert(value, &kind),
         None => failed("no non-null arguments"),
     }
 }
@@ -275,7 +276,7 @@ fn coalescelist(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> 
     failed("no non-null arguments")
 }
 
-fn concat(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
+fn concat(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     if of.is_empty() {
         return failed("at least one argument is required");
     }
@@ -295,8 +296,8 @@ fn concat(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
     // Lists of one type stay a list.
     let kinds: Vec<Type> = of.iter().map(Value::kind).collect();
     let all_lists = kinds.iter().all(|kind| matches!(kind, Type::List(_)));
-    match cty::unify(&kinds).filter(|_| all_lists) {
-        Some(kind) => cty::convert(Value::Tuple(items), &kind).or_else(failed),
+    match call.unify(&kinds)?.filter(|_| all_lists) {
+        Some(kind) => call.convert(Value::Tuple(items), &kind),
         None => Ok(Value::Tuple(items)),
     }
 }

@@ -74,7 +74,7 @@ fn hashed(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     let cost = match cost {
         ..4 => DEFAULT_COST,
         4..=MAX_COST => cost,
-        16..=31 => {
+        15..=31 => {
             return failed(format!(
                 "a cost of {cost} takes longer than a job file may; {MAX_COST} is the most"
             ));
@@ -97,8 +97,5 @@ fn hashed(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
 }
 
 fn rsadecrypt(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
-    call.spend(rsa::STEPS)?;
-    rsa::decrypted(text(&of[0]), text(&of[1]))
-        .map(Value::String)
-        .or_else(failed)
+    rsa::decrypted(text(&of[0]), text(&of[1]), call).map(Value::String)
 }

@@ -1,13 +1,19 @@
 //! Files, seen from the directory of the job file.
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::OFlags;
+
 use super::encoding::base64;
+use super::string::compiled;
 use super::{Function, fixed, string};
 use crate::call::{Call, Failure, failed, text};
 use crate::cty::{Type, Value};
 use crate::names::Functions;
+use crate::syntax::MAX_BYTES;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("abspath", &[string("path")], abspath),
@@ -29,8 +35,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
 ];
 
-/// As large as a job file may be.
-const MAX_BYTES: u64 = 16 << 20;
 /// Entries of directories that one `fileset` looks at.
 const MAX_ENTRIES: usize = 100_000;
 
@@ -112,28 +116,35 @@ fn file(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
 
 fn read(path: &str, call: &mut Call<'_, '_>) -> Result<Vec<u8>, Failure> {
     let place = located(path, call)?;
-    // A pipe or a device might never end.
-    match std::fs::metadata(&place) {
-        Ok(metadata) if !metadata.is_file() => {
-            return failed(format!("{path} is not a regular file"));
-        }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+    let bytes = match regular(&place) {
+        Ok(Some(bytes)) => bytes,
+        Ok(None) => return failed(format!("{path} is not a regular file")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
             return failed(format!("no file exists at {path}"));
         }
         Err(error) => return failed(format!("failed to read {path}: {error}")),
-    }
-    let mut bytes = Vec::new();
-    let read = std::fs::File::open(&place)
-        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-    if let Err(error) = read {
-        return failed(format!("failed to read {path}: {error}"));
-    }
-    if bytes.len() as u64 > MAX_BYTES {
+    };
+    if bytes.len() > MAX_BYTES {
         return failed(format!("{path} has more than {} MiB", MAX_BYTES >> 20));
     }
     call.spend(bytes.len())?;
     Ok(bytes)
+}
+
+/// What is in a regular file, and one byte more than may be: a pipe or a device might never end. What was opened is looked at, not
+/// what has the name then, and to open a pipe waits for nobody.
+fn regular(place: &Path) -> io::Result<Option<Vec<u8>>> {
+    let wait_for_nobody = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = File::options()
+        .read(true)
+        .custom_flags(wait_for_nobody)
+        .open(place)?;
+    if !file.metadata()?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 fn fileexists(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
@@ -141,7 +152,7 @@ fn fileexists(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure>
     match std::fs::metadata(located(path, call)?) {
         Ok(metadata) if metadata.is_file() => Ok(Value::Bool(true)),
         Ok(_) => failed(format!("{path} is not a regular file")),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Value::Bool(false)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Value::Bool(false)),
         Err(error) => failed(format!("failed to stat {path}: {error}")),
     }
 }
@@ -149,8 +160,7 @@ fn fileexists(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure>
 /// The regular files below a directory whose paths from there fit a pattern.
 fn fileset(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     let pattern = text(&of[1]);
-    let fitting = regex::Regex::new(&as_regex(pattern));
-    let Ok(fitting) = fitting else {
+    let Ok(fitting) = compiled(&as_regex(pattern), call)? else {
         return failed(format!(
             "failed to glob pattern ({pattern}): syntax error in pattern"
         ));

@@ -79,7 +79,7 @@ fn one(verb: &Verb, argument: &Value) -> Result<String, String> {
         ));
     }
     let as_type = |kind| {
-        cty::convert(argument.clone(), &kind)
+        cty::to_primitive(argument.clone(), &kind)
             .map_err(|why| format!("unsupported value for {raw:?} at {offset}: {why}"))
     };
     match letter {

@@ -1,13 +1,13 @@
 //! JSON.
 
-use super::{Function, fixed, nullable, string};
+use super::{Function, document, fixed, nullable, string};
 use crate::call::{Failure, failed, text};
 use crate::convert;
-use crate::cty::{Type, Value};
+use crate::cty::Value;
 
 pub(super) const FUNCTIONS: &[Function] = &[
     fixed("jsondecode", &[string("str")], |of, _| {
-        of_text(text(&of[0])).or_else(failed::<Value>)
+        document::value(text(&of[0])).or_else(failed::<Value>)
     }),
     fixed("jsonencode", &[nullable("val")], |of, _| {
         Ok(Value::String(encoded(&of[0])))
@@ -17,43 +17,6 @@ pub(super) const FUNCTIONS: &[Function] = &[
 impl From<String> for Failure {
     fn from(why: String) -> Self {
         Failure::Call(why)
-    }
-}
-
-/// A document as a value.
-pub(crate) fn of_text(text: &str) -> Result<Value, String> {
-    let document: serde_json::Value =
-        serde_json::from_str(text).map_err(|error| error.to_string())?;
-    value(document)
-}
-
-fn value(json: serde_json::Value) -> Result<Value, String> {
-    Ok(match json {
-        serde_json::Value::Null => Value::Null(Type::Any),
-        serde_json::Value::Bool(bool) => Value::Bool(bool),
-        serde_json::Value::Number(number) => Value::Number(exact(&number)?),
-        serde_json::Value::String(text) => Value::String(text),
-        serde_json::Value::Array(items) => {
-            Value::Tuple(items.into_iter().map(value).collect::<Result<_, _>>()?)
-        }
-        serde_json::Value::Object(items) => {
-            let items = items
-                .into_iter()
-                .map(|(name, item)| Ok((name, value(item)?)));
-            Value::Object(items.collect::<Result<_, String>>()?)
-        }
-    })
-}
-
-/// Digits that would be rounded away are refused, as in the job file itself.
-fn exact(number: &serde_json::Number) -> Result<f64, String> {
-    let is_whole = number.is_i64() || number.is_u64();
-    match number.as_f64() {
-        Some(float) if float.is_finite() && float.abs() < convert::EXACT => Ok(float + 0.0),
-        _ if is_whole => Err(format!(
-            "the number {number} has more digits than can be kept"
-        )),
-        _ => Err(format!("the number {number} is too large")),
     }
 }
 

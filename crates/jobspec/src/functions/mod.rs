@@ -8,6 +8,7 @@ mod collection;
 mod csv;
 mod date;
 mod digest;
+mod document;
 mod encoding;
 mod files;
 mod format;
@@ -25,7 +26,7 @@ use crate::call::{Call, Failure};
 use crate::cty::{Type, Value};
 use crate::names::Functions;
 
-pub(crate) use json::of_text as json_value;
+pub(crate) use document::{keys as json_keys, value as json_value};
 
 /// What a function makes of its arguments.
 type Run = fn(Vec<Value>, &mut Call<'_, '_>) -> Result<Value, Failure>;

@@ -6,16 +6,19 @@
 use num_bigint::BigUint;
 
 use super::encoding::of_base64;
+use crate::call::{Call, Failure, failed};
 
 const BEGIN: &str = "-----BEGIN RSA PRIVATE KEY-----";
 const END: &str = "-----END RSA PRIVATE KEY-----";
+const WRONG: &str = "crypto/rsa: decryption error";
 /// Larger keys than anybody has.
 const MAX_BYTES: usize = 1024;
-/// What a decryption counts for: as many as a file may have take some seconds.
-pub(super) const STEPS: usize = 1 << 18;
-
 /// Decrypts base64 text.
-pub(super) fn decrypted(ciphertext: &str, key: &str) -> Result<String, String> {
+pub(super) fn decrypted(
+    ciphertext: &str,
+    key: &str,
+    call: &mut Call<'_, '_>,
+) -> Result<String, Failure> {
     let bytes = of_base64(ciphertext).ok_or_else(|| {
         format!("failed to decode input {ciphertext:?}: cipher text must be base64-encoded")
     })?;
@@ -23,13 +26,15 @@ pub(super) fn decrypted(ciphertext: &str, key: &str) -> Result<String, String> {
     let length = usize::try_from(key.modulus.bits().div_ceil(8)).unwrap_or(usize::MAX);
     let number = BigUint::from_bytes_be(&bytes);
     if length > MAX_BYTES || bytes.len() != length || number >= key.modulus {
-        return Err("crypto/rsa: decryption error".to_owned());
+        return failed(WRONG);
     }
+    // As many as a file may have take some seconds, whatever the length of the key.
+    call.spend(length.pow(3) >> 9)?;
     let plain = number.modpow(&key.exponent, &key.modulus).to_bytes_be();
-    let message =
-        unpadded(&plain, length).ok_or_else(|| "crypto/rsa: decryption error".to_owned())?;
-    String::from_utf8(message.to_vec())
-        .map_err(|_| "the decrypted text is not valid UTF-8".to_owned())
+    let Some(message) = unpadded(&plain, length) else {
+        return failed(WRONG);
+    };
+    String::from_utf8(message.to_vec()).or_else(|_| failed("the decrypted text is not valid UTF-8"))
 }
 
 /// `00 02`, eight bytes or more that are not zero, `00`, and the message. The number has lost its first zero.
@@ -71,7 +76,8 @@ impl Key {
             rest = after;
         }
         let (exponent, modulus) = (numbers.pop()?, numbers.swap_remove(1));
-        let sound = modulus.bits() > 0 && exponent < modulus;
+        // A product of two large primes is odd; with another one a power takes three times as long.
+        let sound = modulus.bit(0) && exponent < modulus;
         sound.then_some(Key { modulus, exponent })
     }
 }

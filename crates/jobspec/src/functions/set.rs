@@ -2,7 +2,7 @@
 
 use super::{Function, any, fixed, set, variadic};
 use crate::call::{Call, Failure, failed};
-use crate::cty::{self, Type, Value};
+use crate::cty::{Type, Value};
 
 pub(super) const FUNCTIONS: &[Function] = &[
     variadic(
@@ -17,13 +17,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
 ];
 
 /// The sets in the one type that all of them can have.
-fn alike(of: Vec<Value>) -> Result<(Type, Vec<Vec<Value>>), Failure> {
+fn alike(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<(Type, Vec<Vec<Value>>), Failure> {
     let kinds: Vec<Type> = of
         .iter()
         .filter(|set| set.items().is_some_and(|items| !items.is_empty()))
         .map(Value::kind)
         .collect();
-    let Some(kind) = cty::unify(&kinds) else {
+    let Some(kind) = call.unify(&kinds)? else {
         return failed("given sets must all have compatible element types");
     };
     let mut sets = Vec::new();
@@ -31,23 +31,24 @@ fn alike(of: Vec<Value>) -> Result<(Type, Vec<Vec<Value>>), Failure> {
         let converted = if kind == Type::Any {
             Ok(set)
         } else {
-            cty::convert(set, &kind)
+            call.convert(set, &kind)
         };
         match converted {
             Ok(Value::Set(_, items)) => sets.push(items),
+            Err(Failure::Reported) => return Err(Failure::Reported),
             _ => return failed("given sets must all have compatible element types"),
         }
     }
     Ok((kind.item().cloned().unwrap_or(Type::Any), sets))
 }
 
-fn union(of: Vec<Value>, _: &mut Call<'_, '_>) -> Result<Value, Failure> {
-    let (kind, sets) = alike(of)?;
+fn union(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
+    let (kind, sets) = alike(of, call)?;
     Ok(Value::set(kind, sets.into_iter().flatten().collect()))
 }
 
 fn intersection(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
-    let (kind, mut sets) = alike(of)?;
+    let (kind, mut sets) = alike(of, call)?;
     let mut kept = sets.remove(0);
     for set in sets {
         call.spend(kept.len().saturating_mul(set.len()))?;
@@ -74,7 +75,7 @@ fn product(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     }
     let mut columns = Vec::new();
     for (at, value) in of.iter().enumerate() {
-        columns.push(column(value, at)?);
+        columns.push(column(value, at, call)?);
     }
     let rows = columns
         .iter()
@@ -105,12 +106,16 @@ fn product(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     )
 }
 
-fn column(value: &Value, at: usize) -> Result<(Type, Vec<Value>), Failure> {
+fn column(
+    value: &Value,
+    at: usize,
+    call: &mut Call<'_, '_>,
+) -> Result<(Type, Vec<Value>), Failure> {
     let list = match value {
         Value::List(kind, items) | Value::Set(kind, items) => {
             return Ok((kind.clone(), items.clone()));
         }
-        Value::Tuple(_) => cty::convert(value.clone(), &Type::list(Type::Any)),
+        Value::Tuple(_) => call.convert(value.clone(), &Type::list(Type::Any)),
         _ => {
             return Err(Failure::Argument(
                 at,
@@ -120,6 +125,7 @@ fn column(value: &Value, at: usize) -> Result<(Type, Vec<Value>), Failure> {
     };
     match list {
         Ok(Value::List(kind, items)) => Ok((kind, items)),
+        Err(Failure::Reported) => Err(Failure::Reported),
         _ => Err(Failure::Argument(
             at,
             "all elements must be of the same type".to_owned(),

@@ -1,5 +1,6 @@
 //! Text. What counts as one character is what a reader takes for one: a grapheme cluster.
 
+use regex::{Regex, RegexBuilder};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::{Function, fixed, number, string, strings, variadic};
@@ -111,15 +112,29 @@ fn replace(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     Ok(Value::text(whole.replace(old, new)))
 }
 
-/// What a compiled pattern may take: little for a pattern of a person, and a bound for one of a machine.
-const MAX_PATTERN: usize = 1 << 20;
+/// Bytes that are looked at in the time of a step.
+const LOOKED_AT: usize = 64;
+/// What a compiled pattern may take, and the steps that it counts for: most patterns are small, and a few `\w` make one large.
+const PATTERNS: [(usize, usize); 2] = [(1 << 18, 1 << 14), (1 << 20, 1 << 16)];
+
+/// Compiles a pattern, which takes longer than anything else that so few letters can ask for.
+pub(super) fn compiled(
+    pattern: &str,
+    call: &mut Call<'_, '_>,
+) -> Result<Result<Regex, regex::Error>, Failure> {
+    let mut compiled = Err(regex::Error::CompiledTooBig(0));
+    for (size, steps) in PATTERNS {
+        if matches!(compiled, Err(regex::Error::CompiledTooBig(_))) {
+            call.spend(steps + pattern.len())?;
+            compiled = RegexBuilder::new(pattern).size_limit(size).build();
+        }
+    }
+    Ok(compiled)
+}
 
 fn regex_replace(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failure> {
     let [whole, pattern, new] = [&of[0], &of[1], &of[2]].map(text);
-    let pattern = regex::RegexBuilder::new(pattern)
-        .size_limit(MAX_PATTERN)
-        .build();
-    let pattern = match pattern {
+    let pattern = match compiled(pattern, call)? {
         Ok(pattern) => pattern,
         Err(error) => {
             let words = error.to_string();
@@ -134,8 +149,10 @@ fn regex_replace(of: Vec<Value>, call: &mut Call<'_, '_>) -> Result<Value, Failu
     let mut end = 0;
     for found in pattern.captures_iter(whole) {
         let Some(all) = found.get(0) else { continue };
-        // Each reference may put in as much as was found.
-        call.spend(new.len() + new.matches('$').count().saturating_mul(all.len()) + 1)?;
+        // Each reference may put in as much as was found, and to find it all the rest may have been looked through.
+        let looked_at = (whole.len() - all.start()) / LOOKED_AT;
+        let put_in = new.len() + new.matches('$').count().saturating_mul(all.len());
+        call.spend(put_in.saturating_add(looked_at + 1))?;
         replaced += &whole[end..all.start()];
         found.expand(new, &mut replaced);
         end = all.end();

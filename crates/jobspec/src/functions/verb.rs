@@ -46,8 +46,8 @@ pub(super) struct Parts<'f> {
     next: usize,
 }
 
-/// Widths and precisions beyond this are no formatting any more.
-const MOST: usize = 1 << 20;
+/// What `std::fmt` can be given for a width or a precision: beyond it, it panics.
+const MOST: usize = u16::MAX as usize;
 
 impl<'f> Parts<'f> {
     pub(super) fn of(format: &'f str) -> Self {

@@ -149,10 +149,10 @@ fn assigned(
     };
     let place = span(&attribute.value);
     let value = constant(report, |report| typed(&attribute.value, report))?;
-    let converted = kind.map_or_else(
-        || Ok(value.clone()),
-        |kind| cty::convert(value.clone(), kind),
-    );
+    let converted = match kind {
+        Some(kind) => report.convert(value, kind, &place)?,
+        None => Ok(value),
+    };
     match converted {
         Ok(value) => Ok(Some(default(value, place))),
         Err(why) => {

@@ -8,10 +8,10 @@ use hcl_edit::structure::Body;
 
 use super::{Assigned, Origin, Variable, Variables, attributes, constant};
 use crate::codes::*;
-use crate::cty::{self, Type, Value};
+use crate::cty::{Type, Value};
 use crate::diagnostic::{Diagnostic, Source};
 use crate::eval::{span, typed};
-use crate::functions::json_value;
+use crate::functions::{json_keys, json_value};
 use crate::inputs::Undeclared;
 use crate::report::{Report, Reported};
 use crate::suggest::nearest;
@@ -136,7 +136,7 @@ fn fitting(
     report: &mut Report<'_>,
 ) -> Result<Value, Reported> {
     let Some(kind) = kind else { return Ok(value) };
-    cty::convert(value, kind).map_err(|why| {
+    report.convert(value, kind, place)?.map_err(|why| {
         let (summary, what) = match from {
             Origin::Argument => (
                 "Invalid argument value for -var variable",
@@ -194,8 +194,10 @@ fn read(source: &Source, report: &mut Report<'_>) -> Result<Vec<Given>, Reported
     if source.text.len() > syntax::MAX_BYTES {
         return Err(report.add(syntax::too_large()));
     }
-    if syntax::is_json(&source.text) {
-        return json(&source.text, report);
+    // No HCL begins with a brace, whatever space stands before it.
+    let text = syntax::without_byte_order_mark(&source.text);
+    if syntax::is_json(text.trim_start()) {
+        return json(&text, report);
     }
     let body = syntax::parse(&source.text).map_err(|mistake| report.add(*mistake))?;
     declarations(&body, report)?;
@@ -232,11 +234,8 @@ fn json(text: &str, report: &mut Report<'_>) -> Result<Vec<Given>, Reported> {
     match json_value(text) {
         Ok(Value::Object(values)) => {
             report.spend(values.values().map(Value::weight).sum(), &whole)?;
-            let place = |name: &str| {
-                let quoted = format!("{name:?}");
-                text.find(&quoted)
-                    .map_or(whole.clone(), |start| start..start + quoted.len())
-            };
+            let mut places = json_keys(text);
+            let mut place = |name: &str| places.remove(name).unwrap_or(whole.clone());
             Ok(values
                 .into_iter()
                 .map(|(name, value)| (name.clone(), Ok(value), place(&name)))

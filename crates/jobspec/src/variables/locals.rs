@@ -18,38 +18,29 @@ use crate::traversal::first_name;
 struct Local<'b> {
     place: Span,
     expr: &'b Expression,
-    /// The locals that it uses.
-    uses: BTreeSet<String>,
+    uses: Uses<'b>,
 }
 
-type Locals<'b> = BTreeMap<String, Local<'b>>;
+type Locals<'b> = BTreeMap<&'b str, Local<'b>>;
 
 /// Evaluates all locals, those first that others use.
 pub(super) fn define(body: &Body, report: &mut Report<'_>) {
     let (locals, order) = all(body, report);
     let mut waiting: BTreeMap<&str, usize> = locals
         .iter()
-        .map(|(name, local)| (name.as_str(), local.uses.len()))
+        .map(|(name, local)| (*name, local.uses.count()))
         .collect();
     let mut users: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, local) in &locals {
-        for used in &local.uses {
+        for used in &local.uses.names {
             users.entry(used).or_default().push(name);
         }
     }
-    let mut ready: VecDeque<&str> = order
-        .iter()
-        .map(String::as_str)
-        .filter(|name| waiting.get(name) == Some(&0))
-        .collect();
-    while let Some(name) = ready.pop_front() {
+    let is_ready = |name: &&str| waiting.get(name) == Some(&0);
+    let mut ready: VecDeque<&str> = order.iter().copied().filter(is_ready).collect();
+    while let Some(name) = ready.pop_front().or_else(|| last(&locals, &waiting)) {
         waiting.remove(name);
-        let value = report.inside("locals".to_owned(), |report| {
-            typed(locals[name].expr, report)
-        });
-        report.names.define("local", name, value.ok());
-        let references = references::of(locals[name].expr, &report.names.references);
-        report.names.references.insert(name.to_owned(), references);
+        evaluate(name, locals[name].expr, report);
         for user in users.get(name).into_iter().flatten() {
             if let Some(count) = waiting.get_mut(user) {
                 *count -= 1;
@@ -62,8 +53,25 @@ pub(super) fn define(body: &Body, report: &mut Report<'_>) {
     circles(&locals, &waiting.into_keys().collect(), report);
 }
 
+/// The one that uses all others, when these have their values: with a second such one both would wait for ever.
+fn last<'b>(locals: &Locals<'b>, waiting: &BTreeMap<&'b str, usize>) -> Option<&'b str> {
+    let (name, _) = waiting.first_key_value().filter(|_| waiting.len() == 1)?;
+    let uses = &locals[name].uses;
+    (uses.everything && !uses.names.contains(name)).then_some(*name)
+}
+
+fn evaluate(name: &str, expr: &Expression, report: &mut Report<'_>) {
+    let (value, references) = report.inside("locals".to_owned(), |report| {
+        (typed(expr, report), references::of(expr, report))
+    });
+    report.names.define("local", name, value.ok());
+    // Where there was no more work left, that has been reported.
+    let references = references.unwrap_or_default();
+    report.names.references.insert(name.to_owned(), references);
+}
+
 /// The locals, and their names in the order of the file.
-fn all<'b>(body: &'b Body, report: &mut Report<'_>) -> (Locals<'b>, Vec<String>) {
+fn all<'b>(body: &'b Body, report: &mut Report<'_>) -> (Locals<'b>, Vec<&'b str>) {
     let (mut locals, mut order) = (Locals::new(), Vec::new());
     for block in body
         .blocks()
@@ -72,54 +80,68 @@ fn all<'b>(body: &'b Body, report: &mut Report<'_>) -> (Locals<'b>, Vec<String>)
         report.inside("locals".to_owned(), |report| {
             no_labels(block, report);
             for attribute in attributes(&block.body, report) {
-                let (name, place) = (attribute.key.as_str().to_owned(), span(&attribute.key));
-                if let Some(before) = locals.get(&name) {
+                let (name, place) = (attribute.key.as_str(), span(&attribute.key));
+                if let Some(before) = locals.get(name) {
                     let before = report.place(&before.place);
                     let detail = format!("The local {name:?} was already defined at {before}.");
                     let double = Diagnostic::new(DUPLICATE_VARIABLE, place, detail);
                     report.add(double.summary("Duplicate value in locals"));
                     continue;
                 }
-                let expr = &attribute.value;
-                order.push(name.clone());
-                locals.insert(
-                    name,
-                    Local {
-                        place,
-                        expr,
-                        uses: BTreeSet::new(),
-                    },
-                );
+                order.push(name);
+                let local = Local {
+                    place,
+                    expr: &attribute.value,
+                    uses: Uses::default(),
+                };
+                locals.insert(name, local);
             }
         });
     }
-    let names: BTreeSet<String> = locals.keys().cloned().collect();
-    for (name, local) in &mut locals {
-        let mut found = Uses {
+    let names: BTreeSet<&str> = locals.keys().copied().collect();
+    for local in locals.values_mut() {
+        let mut look = Look {
             names: &names,
-            own: name,
-            found: BTreeSet::new(),
+            found: Uses::default(),
         };
-        found.visit_expr(local.expr);
-        local.uses = found.found;
+        look.visit_expr(local.expr);
+        local.uses = look.found;
     }
     (locals, order)
 }
 
-/// Which of the locals an expression uses; `local` alone stands for all others.
-struct Uses<'n> {
-    names: &'n BTreeSet<String>,
-    own: &'n str,
-    found: BTreeSet<String>,
+/// Which locals an expression uses.
+#[derive(Default)]
+struct Uses<'b> {
+    names: BTreeSet<&'b str>,
+    /// `local` alone stands for all others.
+    everything: bool,
 }
 
-impl Visit for Uses<'_> {
+impl Uses<'_> {
+    /// How many it waits for; what uses everything has its turn when nothing else has.
+    fn count(&self) -> usize {
+        self.names.len() + usize::from(self.everything)
+    }
+
+    /// One that is stuck, and that the local at which we are waits for.
+    fn stuck<'s>(&self, at: &str, stuck: &BTreeSet<&'s str>) -> Option<&'s str> {
+        let other = |name: &&&str| self.everything && **name != at;
+        let named = self.names.iter().find_map(|used| stuck.get(*used).copied());
+        named.or_else(|| stuck.iter().find(other).copied())
+    }
+}
+
+/// Looks for the names of locals.
+struct Look<'n, 'b> {
+    names: &'n BTreeSet<&'b str>,
+    found: Uses<'b>,
+}
+
+impl Visit for Look<'_, '_> {
     fn visit_expr(&mut self, node: &Expression) {
-        if let Expression::Variable(name) = node
-            && name.as_str() == "local"
-        {
-            self.found
-                .extend(self.names.iter().filter(|name| *name != self.own).cloned());
+        if let Expression::Variable(name) = node {
+            self.found.everything |= name.as_str() == "local";
         }
         visit_expr(self, node);
     }
@@ -132,7 +154,7 @@ impl Visit for Uses<'_> {
         let Some(name) = first else {
             return visit_traversal(self, node);
         };
-        self.found.extend(self.names.get(name).cloned());
+        self.found.names.extend(self.names.get(name).copied());
         for step in &node.operators {
             self.visit_traversal_operator(step);
         }
@@ -143,26 +165,20 @@ impl Visit for Uses<'_> {
 fn circles(locals: &Locals<'_>, stuck: &BTreeSet<&str>, report: &mut Report<'_>) {
     let mut told: BTreeSet<&str> = BTreeSet::new();
     for start in stuck {
-        let mut path: Vec<&str> = Vec::new();
+        // Each step with its number.
+        let (mut path, mut steps): (Vec<&str>, BTreeMap<&str, usize>) = Default::default();
         let mut at = *start;
-        while !path.contains(&at) && !told.contains(at) {
+        while !steps.contains_key(at) && !told.contains(at) {
+            steps.insert(at, path.len());
             path.push(at);
             // Whatever is stuck uses something that is stuck.
-            match locals[at]
-                .uses
-                .iter()
-                .find_map(|used| stuck.get(used.as_str()))
-            {
+            match locals[at].uses.stuck(at, stuck) {
                 Some(next) => at = next,
                 None => break,
             }
         }
-        if let Some(begin) = path
-            .iter()
-            .position(|name| *name == at)
-            .filter(|_| !told.contains(at))
-        {
-            let circle: Vec<&str> = path[begin..].iter().chain([&at]).copied().collect();
+        if let Some(begin) = steps.get(at).filter(|_| !told.contains(at)) {
+            let circle: Vec<&str> = path[*begin..].iter().chain([&at]).copied().collect();
             let detail = format!(
                 "These locals use each other, so that none has a value: {}.",
                 circle.join(" → ")

@@ -79,7 +79,7 @@ pub(crate) fn define(body: &Body, inputs: &Inputs, report: &mut Report<'_>) {
                 values.insert(name, value);
             }
             _ => {
-                broken.insert(("var", name));
+                broken.insert(name);
             }
         }
     }
@@ -89,7 +89,7 @@ pub(crate) fn define(body: &Body, inputs: &Inputs, report: &mut Report<'_>) {
     ];
     report.names.replace(Known {
         roots: roots.map(|(name, value)| (name.to_owned(), value)).into(),
-        broken,
+        broken: BTreeMap::from([("var", broken)]),
         others: Others::Literal,
         functions: Functions::Job(inputs.base.clone()),
     });

@@ -7,10 +7,10 @@ use hcl_edit::structure::Block;
 use crate::Spanned;
 use crate::codes::*;
 use crate::decode::no_labels;
-use crate::eval::span;
 use crate::fields::{Fields, header};
 use crate::report::{Report, Reported};
 
+use super::read::not_negative;
 use super::schema::ARTIFACT;
 
 /// Limits of what is fetched; `0` is none.
@@ -80,20 +80,11 @@ fn count(
     name: &str,
     report: &mut Report<'_>,
 ) -> Result<Option<Spanned<u64>>, Reported> {
-    let Some(given) = fields.integer(name, report)? else {
-        return Ok(None);
-    };
-    let place = fields.argument(name).map(|argument| span(&argument.value));
-    match u64::try_from(given.value) {
-        Ok(value) => Ok(Some(Spanned {
-            value,
-            span: place.unwrap_or(given.span),
-        })),
-        Err(_) => {
-            let detail = format!("\"{name}\" must not be negative.");
-            Err(report.error_at(OUT_OF_RANGE, &given, detail))
-        }
-    }
+    let given = not_negative(fields, name, report)?;
+    Ok(given.map(|given| Spanned {
+        value: given.value.unsigned_abs(),
+        span: given.span,
+    }))
 }
 
 /// A number with a unit, of a thousand or of 1024, in any case, as Nomad reads sizes.

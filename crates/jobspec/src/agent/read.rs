@@ -234,7 +234,7 @@ fn users(
     })
 }
 
-fn not_negative(
+pub(super) fn not_negative(
     fields: &Fields<'_>,
     name: &str,
     report: &mut Report<'_>,

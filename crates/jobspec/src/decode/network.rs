@@ -246,8 +246,8 @@ fn check(network: &Network, report: &mut Report<'_>) -> Result<(), Reported> {
     for port in &network.ports {
         if port.ignore_collision && network.mode != NetworkMode::Host {
             let detail = format!(
-                "Port {:?} collision may not be ignored on non-host network mode \"none\".",
-                port.label.value
+                "Port {:?} collision may not be ignored on non-host network mode \"{}\".",
+                port.label.value, network.mode
             );
             result = Err(report.error_at(INVALID_PORT, &port.label, detail));
         }

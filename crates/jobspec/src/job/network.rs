@@ -1,5 +1,7 @@
 //! `network`: what a group has of the network.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::{Span, Spanned};
@@ -30,6 +32,15 @@ pub enum NetworkMode {
     Host,
     /// One of the group's own, with nothing but itself in it.
     None,
+}
+
+impl fmt::Display for NetworkMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NetworkMode::Host => "host",
+            NetworkMode::None => "none",
+        })
+    }
 }
 
 /// A `port`.

@@ -25,6 +25,11 @@ pub(crate) enum Failure {
         /// Why.
         source: std::io::Error,
     },
+    /// Standard input is to be two files.
+    #[error(
+        "standard input can be read once: - stands for one file, the job file or one of --var-file"
+    )]
+    StdinTwice,
     /// A configuration cannot be read.
     #[error("cannot read the configuration {}", path.display())]
     ReadConfig {
@@ -100,6 +105,7 @@ impl Failure {
         match self {
             Failure::Read { .. }
             | Failure::ReadVariables { .. }
+            | Failure::StdinTwice
             | Failure::Parse { .. }
             | Failure::ReadConfig { .. }
             | Failure::Config { .. } => exit::INVALID,

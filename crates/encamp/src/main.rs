@@ -13,6 +13,7 @@ mod face;
 mod failure;
 mod machine;
 mod report;
+mod source;
 mod terminal;
 mod variables;
 

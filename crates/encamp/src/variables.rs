@@ -1,12 +1,12 @@
 //! Values for the variables of a job file: from flags, files and the environment.
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgAction, Args};
 use jobspec::{Inputs, Source, Undeclared};
 
 use crate::failure::Failure;
+use crate::source::{is_stdin, read};
 
 /// Flags of every command that reads a job file.
 #[derive(Debug, Clone, Default, Args)]
@@ -14,7 +14,7 @@ pub(crate) struct Variables {
     /// Set a variable of the job file; it wins over --var-file, and that over NOMAD_VAR_name in the environment
     #[arg(long, value_name = "NAME=VALUE", value_parser = pair)]
     var: Vec<(String, String)>,
-    /// A file of values for variables, HCL or JSON; of several the last that sets a variable wins
+    /// A file of values for variables, HCL or JSON, - for standard input; of several the last that sets a variable wins
     #[arg(long, value_name = "FILE")]
     var_file: Vec<PathBuf>,
     /// With false, values for variables that the job file does not declare are passed over
@@ -32,6 +32,10 @@ fn pair(text: &str) -> Result<(String, String), String> {
 impl Variables {
     /// What the job file of that path is read with.
     pub(crate) fn inputs(&self, job_file: &Path) -> Result<Inputs, Failure> {
+        let from_stdin = self.var_file.iter().filter(|path| is_stdin(path)).count();
+        if from_stdin + usize::from(is_stdin(job_file)) > 1 {
+            return Err(Failure::StdinTwice);
+        }
         let files: Result<Vec<_>, Failure> =
             self.var_file.iter().map(|path| source(path)).collect();
         Ok(Inputs {
@@ -74,27 +78,6 @@ fn directory(job_file: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-/// More than the reader of job files takes: what is longer need not be held in memory to be refused.
-const ENOUGH: u64 = (16 << 20) + 1;
-
-/// Reads a text file; `-` is standard input.
-pub(crate) fn read(path: &Path) -> std::io::Result<String> {
-    let mut bytes = Vec::new();
-    if path == Path::new("-") {
-        std::io::stdin().take(ENOUGH).read_to_end(&mut bytes)?;
-    } else {
-        std::fs::File::open(path)?
-            .take(ENOUGH)
-            .read_to_end(&mut bytes)?;
-    }
-    if bytes.len() as u64 == ENOUGH {
-        // Cut anywhere; it is refused for its length.
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    String::from_utf8(bytes)
-        .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
 }
 
 #[cfg(test)]

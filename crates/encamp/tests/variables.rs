@@ -98,6 +98,14 @@ fn a_variable_is_set_by_a_flag_a_file_or_the_environment() {
 }
 
 #[test]
+fn standard_input_is_one_file_only() {
+    let place = Place::new("stdin");
+    let (code, told) = place.told(&["-var-file", "-", "-var-file", "-"], &[]);
+    assert_eq!(code, Some(1));
+    assert!(told.contains("standard input can be read once"), "{told}");
+}
+
+#[test]
 fn what_is_not_set_or_not_declared_is_said_with_its_place() {
     let place = Place::new("unset");
     let (code, told) = place.told(&[], &[]);

@@ -26,7 +26,8 @@ use jobspec::Inputs;
 use crate::cli::{Alloc, Cli, Command, Global, Job, Node};
 use crate::failure::Failure;
 use crate::report::{self, Style};
-use crate::variables::{self, Variables};
+use crate::source;
+use crate::variables::Variables;
 use crate::{argv, terminal};
 
 /// A job file, read.
@@ -139,11 +140,11 @@ fn version() -> Result<u8, Failure> {
 /// Reads and parses a job file; `-` is standard input.
 fn read_job(path: &Path, variables: &Variables) -> Result<(JobFile, jobspec::Job), Failure> {
     let inputs = variables.inputs(path)?;
-    let text = variables::read(path).map_err(|source| Failure::Read {
+    let text = source::read(path).map_err(|source| Failure::Read {
         path: path.to_owned(),
         source,
     })?;
-    let name = if path == Path::new("-") {
+    let name = if source::is_stdin(path) {
         "<stdin>".to_owned()
     } else {
         path.display().to_string()

@@ -108,26 +108,27 @@ impl AllocSite<'_> {
         for task in &self.tasks {
             let whose = self.whose(&task.plan.task.name);
             let voice = Voice { chronicle, whose };
-            voice.say(TaskEvent::Received);
-            voice.say(TaskEvent::Setup);
-            voice.say(TaskEvent::Placed {
+            voice.say_unwritten(TaskEvent::Received);
+            voice.say_unwritten(TaskEvent::Setup);
+            voice.say_unwritten(TaskEvent::Placed {
                 user: &task.user,
                 uid: task.owner.uid,
                 ports: &self.allocation.ports,
             });
             for mount in volumes::unwritable(&task.allotment.volumes, task.owner, &task.groups) {
-                voice.say(TaskEvent::Unwritable {
+                voice.say_unwritten(TaskEvent::Unwritable {
                     volume: &mount.request_name,
                     path: &mount.host_path,
                     uid: task.owner.uid,
                 });
             }
             let kill_timeout = task.plan.task.kill_timeout;
-            let cap = settings.node.max_kill_timeout;
+            let cap = task.stop(settings).grace;
             if kill_timeout > cap {
-                voice.say(TaskEvent::Capped { kill_timeout, cap });
+                voice.say_unwritten(TaskEvent::Capped { kill_timeout, cap });
             }
         }
+        chronicle.write_down();
     }
 
     /// Runs its tasks to their ends.
@@ -276,8 +277,6 @@ impl<'a> Desk<'a> {
         let hooks = hook::of_task(Ground {
             member: plan.member(),
             allocation: self.allocation,
-            allotment: &self.site.allotment,
-            task_dir: self.site.task_dir(self.allocation),
             cgroup: &self.site.cgroup,
             owner: self.site.owner,
             settings: self.settings,
@@ -287,7 +286,7 @@ impl<'a> Desk<'a> {
             driver: &self.site.driver,
             configures: self,
             hooks: hooks.into_iter().map(|hook| (hook, Next::Again)).collect(),
-            stop: self.stop(),
+            stop: self.site.stop(self.settings),
             tracker: Tracker::of(policy, plan.job.kind, plan.task, Instant::now()),
             pumps: &self.pumps,
             feed: self.feed,
@@ -297,18 +296,7 @@ impl<'a> Desk<'a> {
             more_env: BTreeMap::new(),
             ear: self.ear,
             telling: self.settings.denials,
-        }
-    }
-
-    fn stop(&self) -> Stop {
-        let task = self.site.plan.task;
-        let signal = task.kill_signal.as_ref();
-        Stop {
-            signal: signal
-                .map_or(KILL_SIGNAL, |signal| &signal.value)
-                .to_owned(),
-            grace: task.kill_timeout.min(self.settings.node.max_kill_timeout),
-            delay: task.shutdown_delay,
+            starts: 0,
         }
     }
 
@@ -355,7 +343,20 @@ impl Configures for Desk<'_> {
 }
 
 impl TaskSite<'_> {
+    fn stop(&self, settings: &Settings) -> Stop {
+        let task = self.plan.task;
+        let signal = task.kill_signal.as_ref();
+        Stop {
+            signal: signal
+                .map_or(KILL_SIGNAL, |signal| &signal.value)
+                .to_owned(),
+            grace: task.kill_timeout.min(settings.node.max_kill_timeout),
+            delay: task.shutdown_delay,
+        }
+    }
+
     fn facts(&self, allocation: &Allocation, settings: &Settings) -> TaskFacts {
+        let Stop { signal, grace, .. } = self.stop(settings);
         let task = self.plan.task;
         let resources = &task.resources;
         let most =
@@ -380,12 +381,8 @@ impl TaskSite<'_> {
             ports: ports
                 .map(|port| format!("{}={}", port.label, port.address()))
                 .collect(),
-            kill_signal: task
-                .kill_signal
-                .as_ref()
-                .map_or(KILL_SIGNAL, |signal| &signal.value)
-                .to_owned(),
-            kill_timeout: task.kill_timeout.min(settings.node.max_kill_timeout),
+            kill_signal: signal,
+            kill_timeout: grace,
             pid: None,
         }
     }

@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -106,6 +107,8 @@ pub(crate) struct Stream {
 #[derive(Debug)]
 pub(crate) struct Pumps {
     controls: Vec<OwnedFd>,
+    /// How often they were asked to drain: an answer to an earlier question is none to this one.
+    asked: AtomicU8,
 }
 
 impl Pumps {
@@ -117,6 +120,7 @@ impl Pumps {
         let err = start_pump("stderr", stderr, messages.clone())?;
         Ok(Pumps {
             controls: vec![out, err],
+            asked: AtomicU8::new(0),
         })
     }
 
@@ -124,16 +128,18 @@ impl Pumps {
     /// which is left in the inbox, it waits no longer than a moment: who reads our output may have stopped reading for good.
     /// True when all is written.
     pub(crate) fn drain(&self, inbox: &mut Inbox<Message>, patience: Duration) -> bool {
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
         let mut missing = self
             .controls
             .iter()
-            .filter(|control| write(control, b".").is_ok())
+            .filter(|control| write(control, &[number]).is_ok())
             .count();
         let mut limit = patience;
         let mut others = VecDeque::new();
         while missing > 0 {
             match inbox.next_within(limit) {
-                Some(Message::Drained) => missing -= 1,
+                Some(Message::Drained(of)) if of == number => missing -= 1,
+                Some(Message::Drained(_)) => {}
                 Some(other) => {
                     if matches!(other, Message::Kill(_) | Message::KillNow(_)) {
                         limit = LAST_MOMENT;
@@ -198,11 +204,11 @@ impl Pump {
         while self.wait().is_ok() {
             self.copy(usize::MAX);
             match self.orders() {
-                Ok(0) => return,
-                Ok(_) => {
+                Ok(None) => return,
+                Ok(Some(number)) => {
                     self.drain();
                     self.finish();
-                    let _ = self.messages.send(Message::Drained);
+                    let _ = self.messages.send(Message::Drained(number));
                 }
                 Err(_) => {}
             }
@@ -220,11 +226,13 @@ impl Pump {
         }
     }
 
-    fn orders(&self) -> rustix::io::Result<usize> {
+    /// The number of the next request to drain; `None`: there will be none.
+    fn orders(&self) -> rustix::io::Result<Option<u8>> {
         let mut waited = [PollFd::new(&self.orders, PollFlags::IN)];
+        let mut number = [0; 1];
         match poll(&mut waited, Some(&rustix::event::Timespec::default()))? {
             0 => Err(Errno::AGAIN),
-            _ => read(&self.orders, &mut [0; 1]),
+            _ => Ok((read(&self.orders, &mut number)? > 0).then_some(number[0])),
         }
     }
 
@@ -363,6 +371,19 @@ mod tests {
         ));
         world.fifo.write_all(&vec![b'x'; 1 << 20]).unwrap();
         assert!(world.pumps.drain(&mut world.inbox, Duration::MAX));
+    }
+
+    #[test]
+    fn what_answers_an_earlier_drain_does_not_end_a_later_one() {
+        let mut world = world();
+        world.fifo.write_all(&vec![b'x'; 100_000]).unwrap();
+        let moment = Duration::from_millis(10);
+        assert!(!world.pumps.drain(&mut world.inbox, moment));
+        for _ in 0..2 {
+            let late = Message::Drained(0);
+            world.inbox.sender().send(late).unwrap();
+        }
+        assert!(!world.pumps.drain(&mut world.inbox, moment));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub(crate) struct Seat<'a> {
 }
 
 impl Seat<'_> {
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         !self.role.state.is_dead()
     }
 
@@ -76,7 +76,7 @@ pub(crate) struct AllocEnd {
     pub(crate) failures: Vec<usize>,
     /// Whether it took longer than it was allowed.
     pub(crate) time_is_over: bool,
-    /// Whether a signal ended it.
+    /// Whether somebody asked for its end, before a failure began it.
     pub(crate) stopped: bool,
 }
 
@@ -137,7 +137,7 @@ impl<'a> AllocRunner<'a> {
     fn hear(&mut self, message: Message) {
         match message {
             Message::Stop(signal) => {
-                self.end.stopped = true;
+                self.say_stopped();
                 self.begin_to_kill(Order {
                     signal: Some(signal),
                     ..Order::default()
@@ -257,8 +257,13 @@ impl<'a> AllocRunner<'a> {
         seats.any(|seat| seat.is_live() && concerns(step, seat))
     }
 
+    /// Somebody asks for the end. One that a failure has begun stays a failure's.
+    pub(super) fn say_stopped(&mut self) {
+        self.end.stopped |= self.end.failures.is_empty();
+    }
+
     fn kill_now(&mut self, signal: i32) {
-        self.end.stopped = true;
+        self.say_stopped();
         let order = Order {
             signal: Some(signal),
             ..Order::default()
@@ -272,7 +277,7 @@ impl<'a> AllocRunner<'a> {
 
     /// As in Nomad, no poststop task is started any more, and one that runs is ended.
     fn end_of_time(&mut self) {
-        self.end.time_is_over = true;
+        self.end.time_is_over = !self.end.stopped;
         let order = Order {
             reason: Some(TIME_IS_OVER),
             ..Order::default()

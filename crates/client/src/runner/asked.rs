@@ -1,10 +1,12 @@
 //! What another process asks an allocation for (`encamp stop`): its end or that of some of its tasks, in the job's
 //! order, with less patience than the job has where that was said. An end that has begun already can be hastened.
+//! A task whose work main tasks still wait for ends the allocation with it: they could not start without it, ever.
 use std::time::{Duration, Instant};
 
 use signal_hook::consts::SIGINT;
 
 use crate::runner::allocation::{AllocRunner, Seat, Step};
+use crate::runner::lifecycle::Stage;
 use crate::runner::order::{self, Order};
 use crate::runs::{Delay, StopRequest};
 
@@ -43,13 +45,27 @@ impl AllocRunner<'_> {
             return self.end_all(order);
         };
         let is_named = |seat: &&Seat<'_>| names.iter().any(|name| name == seat.voice.whose.task);
+        if self
+            .seats
+            .iter()
+            .filter(is_named)
+            .any(|seat| self.is_awaited(seat))
+        {
+            return self.end_all(order);
+        }
         for seat in self.seats.iter().filter(is_named) {
             seat.kill(order::Message::Kill(order));
         }
     }
 
+    fn is_awaited(&self, seat: &Seat<'_>) -> bool {
+        let is_first = matches!(seat.role.stage, Stage::Prestart | Stage::PrestartSidecar);
+        let is_begun = |seat: &Seat<'_>| seat.started && seat.role.stage == Stage::Main;
+        is_first && seat.is_live() && !self.seats.iter().any(is_begun)
+    }
+
     fn end_all(&mut self, order: Order) {
-        self.end.stopped = true;
+        self.say_stopped();
         let Some(killing) = &mut self.killing else {
             return self.begin_to_kill(order);
         };

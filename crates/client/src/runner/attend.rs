@@ -11,34 +11,60 @@ use crate::event::{Exit, Memory, TaskEvent};
 use crate::exit;
 use crate::runner::asked::Haste;
 use crate::runner::hook::{Ask, OnFailure};
-use crate::runner::order::{Fault, Message, Order};
+use crate::runner::order::{Fault, Message, News, Order};
 use crate::runner::task::TaskRunner;
 use crate::running::{Running, Starts};
 
 /// How long a reader of our output may sleep when the task was stopped; after an end of its own it may for ever.
 const READER: Duration = Duration::from_secs(3);
+/// What scripts are called where hooks have names.
+const SCRIPT: &str = "script";
 
 /// An end that was asked for.
-#[derive(Clone, Copy)]
 struct Ending {
     asked: Instant,
     /// When the signal is due, if it was not sent yet.
     due: Option<Instant>,
+    haste: Haste,
     why: Why,
 }
 
-#[derive(Clone, Copy)]
 pub(super) enum Why {
     Killed(Order),
     Restart,
-    Failed,
+    /// This hook failed, in these words.
+    Failed(&'static str, String),
 }
 
 impl Why {
-    fn haste(self) -> Haste {
+    fn haste(&self) -> Haste {
         match self {
             Why::Killed(order) => order.haste,
-            Why::Restart | Why::Failed => Haste::default(),
+            Why::Restart | Why::Failed(..) => Haste::default(),
+        }
+    }
+}
+
+impl Ending {
+    fn begin(why: Why, delay: Duration) -> Ending {
+        let asked = Instant::now();
+        Ending {
+            asked,
+            due: (!delay.is_zero()).then(|| asked + delay),
+            haste: why.haste(),
+            why,
+        }
+    }
+
+    /// What came first stays why it ends, but for a restart, which comes to nothing then.
+    fn change(&mut self, why: Why) {
+        if let Why::Killed(order) = why {
+            self.haste = order.haste;
+        }
+        match (&mut self.why, why) {
+            (begun @ Why::Restart, why) => *begun = why,
+            (Why::Killed(order), Why::Killed(later)) => *order = later,
+            _ => {}
         }
     }
 }
@@ -51,32 +77,29 @@ impl<S: Starts> TaskRunner<'_, S> {
         began: Instant,
         task: &TaskConfig,
     ) -> Result<(ExitResult, Option<Why>), Fault> {
-        self.in_thread("wait", running, |running| {
-            Some(Message::Ended(running.wait()))
-        })?;
+        self.in_thread("wait", running, |running| Some(News::Ended(running.wait())))?;
         if let (Some(feed), Some(near)) = (self.feed, running.input()) {
             feed.begin(near).map_err(Fault::Host)?;
         }
-        let mut ending = None;
+        let mut ending: Option<Ending> = None;
         let result = loop {
-            let due = ending.and_then(|ending: Ending| ending.due);
-            match self.inbox.next_until(due) {
-                None => {
-                    ending = ending.map(|ending| Ending {
-                        due: None,
-                        ..ending
-                    });
+            let due = ending.as_ref().and_then(|ending| ending.due);
+            match (self.inbox.next_until(due), &mut ending) {
+                (None, None) => {}
+                (None, Some(ending)) => {
+                    ending.due = None;
                     self.ask_to_end(running, ending)?;
                 }
-                Some(Message::Ended(result)) => break result,
-                Some(message) => self.hear(message, running, &mut ending)?,
+                (Some(Message::Of(start, _)), _) if start != self.starts => {}
+                (Some(Message::Of(_, News::Ended(result))), _) => break result,
+                (Some(message), _) => self.hear(message, running, &mut ending)?,
             }
         };
         let ended = Instant::now();
         // What is left in its terminal goes where the pumps find it.
         self.feed.iter().for_each(|feed| feed.end());
         let result = result.map_err(Fault::Lost)?;
-        let patience = ending.map_or(Duration::MAX, |_| READER);
+        let patience = ending.as_ref().map_or(Duration::MAX, |_| READER);
         self.pumps.drain(&mut self.inbox, patience);
         while let Some(event) = self.inbox.find_until(Some(ended), about_output) {
             self.hear_of_output(event);
@@ -85,13 +108,16 @@ impl<S: Starts> TaskRunner<'_, S> {
             result: &result,
             code: exit::of_task(&result),
             lived: ended - began,
-            stopping: ending.map(|ending| ended - ending.asked),
+            stopping: ending.as_ref().map(|ending| ended - ending.asked),
             memory: Memory {
                 limit_bytes: u64::try_from(task.resources.memory_limit_bytes).unwrap_or(0),
                 peak_bytes: result.oom_killed.then(|| running.memory_peak()).flatten(),
             },
         }));
-        let stopped = ending.map_or(Stopped::ByItself, |_| Stopped::BySomebody);
+        let stopped = match ending {
+            None => Stopped::ByItself,
+            Some(_) => Stopped::BySomebody,
+        };
         self.say_denied(&result, stopped, &**running);
         Ok((result, ending.map(|ending| ending.why)))
     }
@@ -119,16 +145,17 @@ impl<S: Starts> TaskRunner<'_, S> {
                 self.end(Why::Killed(order), delay, running, ending)
             }
             Message::KillNow(order) => {
-                let asked = ending.map_or_else(Instant::now, |ending| ending.asked);
                 let why = Why::Killed(order);
-                *ending = Some(Ending {
-                    asked,
-                    due: None,
-                    why,
-                });
+                match ending {
+                    None => *ending = Some(Ending::begin(why, Duration::ZERO)),
+                    Some(begun) => {
+                        begun.change(why);
+                        begun.due = None;
+                    }
+                }
                 self.kill(running)
             }
-            Message::StopFailed(error) => {
+            Message::Of(_, News::StopFailed(error)) => {
                 self.reporter.say(TaskEvent::StopFailed(&error));
                 self.kill(running)
             }
@@ -143,33 +170,33 @@ impl<S: Starts> TaskRunner<'_, S> {
                 limit,
                 on_failure,
             }) => self.in_thread("script", running, move |running| {
-                let failure = running.script(&command, limit).err();
-                Some(Message::ScriptEnded(failure, on_failure))
+                let failure = running.script(&command, limit).err()?;
+                Some(News::ScriptFailed(failure, on_failure))
             }),
-            Message::Ask(Ask::Fail { reason }) => {
-                let hook = "template";
-                self.reporter.say(TaskEvent::HookFailed {
-                    hook,
-                    error: &reason,
-                });
-                self.end(Why::Failed, Duration::ZERO, running, ending)
+            Message::Ask(Ask::Fail { hook, reason }) => {
+                self.say_failed(hook, &reason);
+                let why = Why::Failed(hook, reason);
+                self.end(why, Duration::ZERO, running, ending)
             }
-            Message::ScriptEnded(Some(failure), on_failure) => {
-                let hook = "script";
-                self.reporter.say(TaskEvent::HookFailed {
-                    hook,
-                    error: &failure,
-                });
-                if on_failure == OnFailure::Fail {
-                    self.end(Why::Failed, Duration::ZERO, running, ending)?;
+            Message::Of(_, News::ScriptFailed(failure, on_failure)) => {
+                self.say_failed(SCRIPT, &failure);
+                match on_failure {
+                    OnFailure::GoOn => Ok(()),
+                    OnFailure::Fail => {
+                        let why = Why::Failed(SCRIPT, failure);
+                        self.end(why, Duration::ZERO, running, ending)
+                    }
                 }
-                Ok(())
             }
             other => {
                 self.hear_of_output(other);
                 Ok(())
             }
         }
+    }
+
+    fn say_failed(&self, hook: &str, error: &str) {
+        self.reporter.say(TaskEvent::HookFailed { hook, error });
     }
 
     fn hear_of_output(&self, message: Message) {
@@ -189,7 +216,7 @@ impl<S: Starts> TaskRunner<'_, S> {
         }
     }
 
-    /// Begins the end, after a delay; an end that has begun changes its reason and can be hastened.
+    /// Begins the end, after a delay; one that has begun can be hastened.
     fn end(
         &mut self,
         why: Why,
@@ -198,39 +225,35 @@ impl<S: Starts> TaskRunner<'_, S> {
         ending: &mut Option<Ending>,
     ) -> Result<(), Fault> {
         if let Some(begun) = ending {
-            begun.why = why;
             let haste = why.haste();
+            begun.change(why);
             return match begun.due {
                 Some(_) if haste.no_delay => {
                     begun.due = Some(Instant::now());
                     Ok(())
                 }
                 // The shim takes whatever patience is the shortest.
-                None if haste.grace.is_some() => self.ask_to_end(running, *ending),
+                None if haste.grace.is_some() => self.ask_to_end(running, begun),
                 _ => Ok(()),
             };
         }
-        let asked = Instant::now();
-        let due = (!delay.is_zero()).then(|| asked + delay);
-        *ending = Some(Ending { asked, due, why });
-        match due {
+        let begun = ending.insert(Ending::begin(why, delay));
+        match begun.due {
             Some(_) => {
                 self.reporter.say(TaskEvent::ShutdownDelay { delay });
                 Ok(())
             }
-            None => self.ask_to_end(running, *ending),
+            None => self.ask_to_end(running, begun),
         }
     }
 
-    fn ask_to_end(&mut self, running: &Arc<S::Task>, ending: Option<Ending>) -> Result<(), Fault> {
+    fn ask_to_end(&self, running: &Arc<S::Task>, ending: &Ending) -> Result<(), Fault> {
         let stop = self.stop.clone();
-        let why = ending.map(|ending| ending.why);
-        let reason = match why {
-            Some(Why::Killed(order)) => order.reason,
+        let reason = match ending.why {
+            Why::Killed(order) => order.reason,
             _ => None,
         };
-        let haste = why.map(Why::haste).unwrap_or_default();
-        let grace = haste.grace.unwrap_or(stop.grace);
+        let grace = ending.haste.grace.unwrap_or(stop.grace);
         self.reporter.say(TaskEvent::Stopping {
             signal: &stop.signal,
             grace,
@@ -238,7 +261,7 @@ impl<S: Starts> TaskRunner<'_, S> {
         });
         self.in_thread("stop", running, move |running| {
             let stopped = running.stop(&stop.signal, grace);
-            stopped.err().map(Message::StopFailed)
+            stopped.err().map(News::StopFailed)
         })
     }
 
@@ -263,19 +286,16 @@ impl<S: Starts> TaskRunner<'_, S> {
         });
         self.in_thread("signal", running, move |running| {
             let failure = running.signal(&signal).err()?;
-            Some(Message::ScriptEnded(
-                Some(failure.to_string()),
-                OnFailure::GoOn,
-            ))
+            Some(News::ScriptFailed(failure.to_string(), OnFailure::GoOn))
         })
     }
 
     fn in_thread<F>(&self, name: &str, running: &Arc<S::Task>, ask: F) -> Result<(), Fault>
     where
-        F: FnOnce(&S::Task) -> Option<Message> + Send + 'static,
+        F: FnOnce(&S::Task) -> Option<News> + Send + 'static,
     {
-        let (running, to) = (Arc::clone(running), self.inbox.sender());
-        let act = move || ask(&running).map(|message| to.send(message));
+        let (running, to, start) = (Arc::clone(running), self.inbox.sender(), self.starts);
+        let act = move || ask(&running).map(|news| to.send(Message::Of(start, news)));
         let spawned = thread::Builder::new().name(name.to_owned()).spawn(act);
         spawned
             .attempt(|| "start a thread".to_owned())

@@ -45,6 +45,11 @@ impl<'a> Chronicle<'a> {
         self.write(&state);
     }
 
+    /// Writes down what was said so far.
+    pub(crate) fn write_down(&self) {
+        self.write(&self.state());
+    }
+
     /// A record that cannot be written is missed by those who look, and by nobody else: the run goes on.
     fn write(&self, state: &AllocState) {
         if let (Some(dir), Ok(text)) = (self.dir, serde_json::to_string(state)) {
@@ -62,15 +67,23 @@ pub(crate) struct Voice<'a> {
 
 impl Voice<'_> {
     pub(crate) fn say(&self, event: TaskEvent<'_>) {
-        let now = SystemTime::now();
         let mut state = self.chronicle.state();
-        let task = self.whose.task;
-        let record = state.task_states.entry(task.to_owned()).or_default();
-        if record.add(&event, now) {
+        if self.add(&mut state, &event) {
             self.chronicle.write(&state);
         }
         drop(state);
         (self.chronicle.tell)(Event::Task(self.whose, event));
+    }
+
+    /// Says one of many things, which are written down together at last.
+    pub(crate) fn say_unwritten(&self, event: TaskEvent<'_>) {
+        self.add(&mut self.chronicle.state(), &event);
+        (self.chronicle.tell)(Event::Task(self.whose, event));
+    }
+
+    fn add(&self, state: &mut AllocState, event: &TaskEvent<'_>) -> bool {
+        let record = state.task_states.entry(self.whose.task.to_owned());
+        record.or_default().add(event, SystemTime::now())
     }
 
     /// The handle by which others find the task that runs; `None`: it has ended.

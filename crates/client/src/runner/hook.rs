@@ -4,7 +4,7 @@
 //! step is a module with a `Hook` in it and one line there. The task's runner calls them:
 //!
 //! ```text
-//! prestart of each, in order ─► the driver starts the task ─► started of each ─► … ─► ended of each
+//! prestart of each, in order ─► the driver starts the task ─► started of each ─► … ─► its end
 //!    ▲                                                                              │
 //!    └────────────────────────────── restart ◄──────────────────────────────────────┘     stop of each, at last
 //! ```
@@ -14,13 +14,12 @@
 //! works, its runner cannot hear anything, so whoever may take long looks at [`Stopping`] meanwhile.
 //! A hook that lives on beside the task (a thread that watches files) asks it for things with its [`Asks`].
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use crate::allocation::{Allocation, Allotment, Member};
+use crate::allocation::{Allocation, Member};
 use crate::artifacts::Artifacts;
 use crate::dirs::Owner;
 use crate::event::TaskEvent;
@@ -38,9 +37,6 @@ pub(crate) trait Hook: Send {
 
     /// The task runs.
     fn started(&mut self) {}
-
-    /// The task has ended; it may be started again.
-    fn ended(&mut self) {}
 
     /// There will be no other start.
     fn stop(&mut self) {}
@@ -90,9 +86,6 @@ pub(crate) struct Prestart<'a> {
 pub(crate) struct Ground<'a> {
     pub(crate) member: Member<'a>,
     pub(crate) allocation: &'a Allocation,
-    pub(crate) allotment: &'a Allotment,
-    /// T on the host. Tasks can write in it: nothing below it is opened by path.
-    pub(crate) task_dir: PathBuf,
     /// The task's.
     pub(crate) cgroup: &'a cgroup::Paths,
     /// Who the task runs as.
@@ -139,8 +132,8 @@ pub(crate) enum Ask {
         limit: Duration,
         on_failure: OnFailure,
     },
-    /// To be ended; it has failed then.
-    Fail { reason: String },
+    /// To be ended; it has failed then, by this hook.
+    Fail { hook: &'static str, reason: String },
 }
 
 /// What becomes of a task whose script has failed.

@@ -11,10 +11,6 @@ pub(crate) mod allocation;
 mod asked;
 mod attend;
 pub(crate) mod chronicle;
-#[allow(
-    dead_code,
-    reason = "the first hooks come with artifacts and templates"
-)]
 pub(crate) mod hook;
 pub(crate) mod lifecycle;
 pub(crate) mod order;

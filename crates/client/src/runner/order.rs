@@ -18,14 +18,10 @@ pub(crate) enum Message {
     Kill(Order),
     /// It is to end at once.
     KillNow(Order),
-    /// It has ended, or was lost sight of.
-    Ended(Result<ExitResult, driver::Error>),
-    /// Asking it to end has failed.
-    StopFailed(driver::Error),
-    /// A script beside it has ended; how it failed, and what becomes of the task then.
-    ScriptEnded(Option<String>, OnFailure),
-    /// A pump has written all that there was when it was asked.
-    Drained,
+    /// What has come of something done for its start of this number. Of an earlier one it says nothing any more.
+    Of(u64, News),
+    /// A pump has written all that there was when it was asked, with the number that it was asked by.
+    Drained(u8),
     /// A pump could not write.
     OutputLost(&'static str, std::io::Error),
     /// A log file could not be written.
@@ -33,8 +29,18 @@ pub(crate) enum Message {
     /// So many bytes were not written to log files.
     LogDropped(&'static str, u64),
     /// Somebody asks it for something.
-    #[allow(dead_code, reason = "sent by hooks")]
     Ask(Ask),
+}
+
+/// What has come of something that was done for one start of a task.
+#[derive(Debug)]
+pub(crate) enum News {
+    /// It has ended, or was lost sight of.
+    Ended(Result<ExitResult, driver::Error>),
+    /// Asking it to end has failed.
+    StopFailed(driver::Error),
+    /// A script beside it has failed; how, and what becomes of the task.
+    ScriptFailed(String, OnFailure),
 }
 
 /// Why a task is to end.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use driver::{ExitResult, StartError, TaskConfig};
 use jobspec::{Diagnostic, JobType, Restart, Task};
+use rustix::io::Errno;
 
 use crate::dirs::Dir;
 use crate::ear::Ear;
@@ -36,6 +37,8 @@ pub(crate) enum Act {
     UntilStopped(i32),
     UntilKilled,
     NoStart,
+    /// The host is short of something.
+    NoRoom,
 }
 
 /// A task and what its starts do, one after the other.
@@ -147,6 +150,12 @@ impl Starts for Script<'_> {
             .push(format!("start {}", task.name));
         let end = match act {
             Act::NoStart => return Err(StartError::NotFound("no such command".to_owned())),
+            Act::NoRoom => {
+                return Err(StartError::Host {
+                    act: "make a directory".to_owned(),
+                    source: Box::new(std::io::Error::from(Errno::NOSPC)),
+                });
+            }
             Act::Exit(code) => Some(code),
             Act::UntilStopped(_) | Act::UntilKilled => None,
         };
@@ -337,6 +346,7 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
                         more_env: BTreeMap::new(),
                         ear,
                         telling: Telling::BadEnds,
+                        starts: 0,
                     };
                     runner.run()
                 })

@@ -46,6 +46,8 @@ pub(crate) struct TaskRunner<'a, S: Starts> {
     /// Who listens to what is denied.
     pub(crate) ear: &'a Ear,
     pub(crate) telling: Telling,
+    /// How many starts there were.
+    pub(crate) starts: u64,
 }
 
 /// What became of one start.
@@ -57,7 +59,7 @@ enum Once {
     /// It was told to end.
     Killed(Order),
     /// It ended because something beside it failed.
-    Failed,
+    Failed(Fault),
 }
 
 impl<S: Starts> TaskRunner<'_, S> {
@@ -77,8 +79,9 @@ impl<S: Starts> TaskRunner<'_, S> {
         loop {
             let ended = match self.once(end) {
                 Ok(Once::Killed(order)) => return self.be_killed(order, end),
-                Ok(Once::Failed) => {
+                Ok(Once::Failed(fault)) => {
                     end.failed = true;
+                    end.fault = Some(fault);
                     return;
                 }
                 Ok(Once::Restart) => {
@@ -136,14 +139,21 @@ impl<S: Starts> TaskRunner<'_, S> {
             let words = driver::in_one_line(&error);
             self.reporter
                 .say(TaskEvent::DriverFailure { error: &words });
-            give_up(Fault::Start(error))
+            let recovery = if error.is_transient() {
+                Recovery::Retry
+            } else {
+                Recovery::GiveUp
+            };
+            (Fault::Start(error), recovery)
         })?);
         end.ran = true;
+        self.starts += 1;
         self.begin(&*running);
         let ended = self.attend(&running, began, &task);
         self.reporter.voice.handle(None, None);
+        // However it went: the caller's terminal is theirs again.
+        self.feed.iter().for_each(|feed| feed.end());
         let destroyed = running.destroy().map_err(Fault::Lost);
-        self.hooks.iter_mut().for_each(|(hook, _)| hook.ended());
         let (result, why) = ended.map_err(give_up)?;
         destroyed.map_err(give_up)?;
         end.code = Some(exit::of_task(&result));
@@ -151,7 +161,7 @@ impl<S: Starts> TaskRunner<'_, S> {
             None => Once::Ended(result),
             Some(Why::Killed(order)) => Once::Killed(order),
             Some(Why::Restart) => Once::Restart,
-            Some(Why::Failed) => Once::Failed,
+            Some(Why::Failed(hook, error)) => Once::Failed(Fault::Hook(hook, error.into())),
         })
     }
 

@@ -8,8 +8,9 @@ use jobspec::{Hook, JobType, Lifecycle, RestartMode};
 use crate::event::TaskEvent;
 use crate::runner::allocation::{Message, Times};
 use crate::runner::hook::{self, Ask, HookError, Next, OnFailure, Prestart, Recovery};
-use crate::runner::order::Fault;
+use crate::runner::order::{self, Fault, News};
 use crate::runner::scripted::{Act, Cue, Director, Part, Played, Sends, play};
+use crate::runs::{Delay, StopRequest};
 
 fn lone(acts: &[Act]) -> Part {
     Part::new("t", acts)
@@ -87,6 +88,17 @@ fn a_start_that_fails_is_not_tried_again() {
     ));
     assert_eq!(played.events("t"), ["Driver Failure", "Not Restarting"]);
     assert!(!played.tasks[0].ran);
+}
+
+#[test]
+fn a_start_for_which_the_host_has_no_room_is_tried_again_as_the_policy_says() {
+    let played = alone(lone(&[Act::NoRoom, Act::Exit(0)]));
+    assert_eq!(played.tasks[0].code, Some(0));
+    assert!(played.tasks[0].fault.is_none() && !played.tasks[0].failed);
+    let played = alone(lone(&[Act::NoRoom; 3]));
+    let fault = &played.tasks[0].fault;
+    assert!(matches!(fault, Some(Fault::Start(_))), "{fault:?}");
+    assert_eq!(starts(&played).len(), 3);
 }
 
 #[test]
@@ -465,8 +477,129 @@ fn a_script_that_fails_ends_the_task_where_that_is_wanted() {
         vec![lone(&[Act::UntilStopped(0)])],
         cued(&[("t Started", fail)]),
     );
-    assert!(played.tasks[0].failed);
+    let end = &played.tasks[0];
+    assert!(end.failed && matches!(end.fault, Some(Fault::Hook("script", _))));
     let cues = cued(&[("t Started", go_on), ("t HookFailed", stop)]);
     let played = play(vec![lone(&[Act::UntilStopped(0)])], cues);
     assert!(!played.tasks[0].failed && played.tasks[0].killed);
+}
+
+#[test]
+fn a_hook_that_fails_beside_the_task_fails_it_by_its_name() {
+    let cues = cued(&[("t Started", fail)]);
+    let played = play(vec![lone(&[Act::UntilStopped(0)])], cues);
+    let end = &played.tasks[0];
+    assert!(end.failed && matches!(end.fault, Some(Fault::Hook("beside", _))));
+    assert_eq!(end.code, Some(0));
+}
+
+fn fail(to: &Sends) {
+    to.asks["t"].send(Ask::Fail {
+        hook: "beside",
+        reason: "gone".to_owned(),
+    });
+}
+
+fn restart(to: &Sends) {
+    to.asks["t"].send(Ask::Restart {
+        reason: "changed".to_owned(),
+    });
+}
+
+#[test]
+fn a_script_of_one_start_does_not_end_the_next() {
+    let late: fn(&Sends) = |to| {
+        let news = News::ScriptFailed("exited 1".to_owned(), OnFailure::Fail);
+        to.asks["t"].0.send(order::Message::Of(1, news)).unwrap();
+        stop(to);
+    };
+    let part = lone(&[Act::UntilStopped(1), Act::UntilStopped(0)]);
+    let cues = cued(&[("t Started", restart), ("t Started", late)]);
+    let played = play(vec![part], cues);
+    assert_eq!(starts(&played).len(), 2);
+    assert!(played.tasks[0].killed && !played.tasks[0].failed);
+    assert!(!played.events("t").contains(&"Task hook failed"));
+}
+
+#[test]
+fn what_came_first_is_why_a_task_ends() {
+    let killed = cued(&[
+        ("t Started", stop),
+        ("t Stopping", fail),
+        ("t HookFailed", kill_now),
+    ]);
+    let played = play(vec![lone(&[Act::UntilKilled])], killed);
+    assert!(played.tasks[0].killed && !played.tasks[0].failed);
+    let failed = cued(&[
+        ("t Started", fail),
+        ("t Stopping", |to| {
+            stop(to);
+            kill_now(to);
+        }),
+    ]);
+    let played = play(vec![lone(&[Act::UntilKilled])], failed);
+    assert!(played.tasks[0].failed && played.tasks[0].fault.is_some());
+}
+
+#[test]
+fn a_signal_during_an_end_that_a_failure_began_leaves_it_a_failure() {
+    let one = || Part::new("one", &[Act::UntilKilled]);
+    let two = || Part::new("two", &[Act::Exit(5)]).never_again();
+    let asked: fn(&Sends) = |to| {
+        to.alloc.send(Message::Asked(request(None))).unwrap();
+        kill_now(to);
+    };
+    let signals: fn(&Sends) = |to| {
+        stop(to);
+        kill_now(to);
+    };
+    for act in [asked, signals] {
+        let played = play(vec![one(), two()], cued(&[("one Stopping", act)]));
+        assert_eq!(played.end.failures, [1]);
+        assert!(!played.end.stopped);
+    }
+    let first: fn(&Sends) = |to| stop(to);
+    let played = play(
+        vec![lone(&[Act::UntilStopped(0)])],
+        cued(&[("t Started", first)]),
+    );
+    assert!(played.end.stopped);
+}
+
+fn request(task: Option<&str>) -> StopRequest {
+    StopRequest {
+        tasks: task.map(|task| vec![task.to_owned()]),
+        kill_timeout: None,
+        shutdown_delay: Delay::Keep,
+    }
+}
+
+#[test]
+fn a_task_that_is_stopped_before_its_work_is_done_lets_no_main_task_start() {
+    let ask: fn(&Sends) = |to| {
+        let request = request(Some("before"));
+        to.alloc.send(Message::Asked(request)).unwrap();
+    };
+    for sidecar in [false, true] {
+        let before = hooked("before", Hook::Prestart, sidecar, &[Act::UntilStopped(0)]);
+        // The main task waits for this one in any case.
+        let beside = hooked("beside", Hook::Prestart, false, &[Act::UntilStopped(0)]);
+        let parts = vec![before, beside, Part::new("main", &[Act::Exit(0)])];
+        let played = play(parts, cued(&[("before Started", ask)]));
+        assert!(played.end.stopped);
+        assert!(!starts(&played).contains(&"main"), "{:?}", played.log);
+    }
+}
+
+#[test]
+fn a_sidecar_is_stopped_alone_once_the_main_tasks_run() {
+    let ask: fn(&Sends) = |to| {
+        let request = request(Some("side"));
+        to.alloc.send(Message::Asked(request)).unwrap();
+    };
+    let side = hooked("side", Hook::Prestart, true, &[Act::UntilStopped(0)]);
+    let main = Part::new("main", &[Act::UntilStopped(3)]);
+    let cues = cued(&[("main Started", ask), ("side Killed", stop)]);
+    let played = play(vec![side, main], cues);
+    assert!(position(&played, "stop side SIGTERM 5s") < position(&played, "stop main SIGTERM 5s"));
 }

@@ -13,6 +13,9 @@ use crate::runner::hook::{
     Ask, Asks, Ground, Hook, HookError, Next, OnFailure, Prestart, Recovery,
 };
 
+/// In messages.
+const NAME: &str = "template";
+
 /// The templates of one task.
 pub(crate) struct Templates<'a> {
     ground: Ground<'a>,
@@ -72,7 +75,7 @@ impl<'a> Templates<'a> {
 
 impl Hook for Templates<'_> {
     fn name(&self) -> &'static str {
-        "template"
+        NAME
     }
 
     fn prestart(&mut self, start: &mut Prestart<'_>) -> Result<Next, HookError> {
@@ -155,6 +158,6 @@ fn ask(action: Action) -> Ask {
                 },
             }
         }
-        Action::Fail(reason) => Ask::Fail { reason },
+        Action::Fail(reason) => Ask::Fail { hook: NAME, reason },
     }
 }

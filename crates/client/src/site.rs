@@ -243,9 +243,17 @@ impl<'p> Site<'p> {
             keep,
             ..
         } = alloc;
-        let recorded: Result<(), HostError> = run_dir.record(|journal| journal.keep = keep);
-        let cleared = recorded.map_err(Error::from).and_then(|()| run_dir.clear());
-        let mut left: Vec<Error> = cleared.err().into_iter().collect();
+        let mut left: Vec<Error> = Vec::new();
+        if keep {
+            // For whoever has to finish this; where it cannot be written down, it is undone all the same.
+            let recorded = run_dir.record(|journal| journal.keep = true);
+            left.extend(recorded.err().map(Error::from));
+        }
+        if let Err(error) = run_dir.clear() {
+            left.push(error);
+            // Something may live on what it has claimed: that is given back by whoever clears it at last.
+            return left;
+        }
         let released = self.ports().release(ports);
         left.extend(released.err().map(Error::from));
         for task in tasks {
@@ -358,11 +366,6 @@ impl TaskSite<'_> {
         self.driver.features().fs_isolation
     }
 
-    /// T on the host.
-    pub(crate) fn task_dir(&self, allocation: &Allocation) -> PathBuf {
-        allocation.alloc_dir.join(&self.plan.task.name)
-    }
-
     /// What the task is started with.
     pub(crate) fn config(
         &self,
@@ -381,5 +384,110 @@ impl TaskSite<'_> {
         Ok(spec
             .map_err(|error| self.plan.start_failed(error))?
             .identity)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use jobspec::{Network, NetworkMode, Port, Spanned};
+
+    use super::*;
+    use crate::samples;
+    use crate::testing::{Scratch, root};
+
+    /// A run with one port and no task.
+    struct World<'p> {
+        site: Site<'p>,
+        alloc: AllocSite<'p>,
+    }
+
+    fn job() -> Job {
+        let mut job = samples::job();
+        let label = Spanned {
+            value: "http".to_owned(),
+            span: 0..1,
+        };
+        job.groups[0].network = Some(Network {
+            span: 0..1,
+            mode: NetworkMode::Host,
+            ports: vec![Port {
+                label,
+                static_port: None,
+                to: None,
+                host_network: None,
+                ignore_collision: false,
+            }],
+            dns: None,
+            hostname: None,
+        });
+        job
+    }
+
+    fn world<'p>(scratch: &Scratch, job: &'p Job, data_dir: &Path) -> World<'p> {
+        let settings = Settings {
+            data_dir: scratch.path().join("data"),
+            run_dir: scratch.path().join("run"),
+            ..Settings::default()
+        };
+        let site = Site::open(&settings, &|_| {}).unwrap();
+        let allocation = Allocation::plan(ids::uuid().unwrap(), 0, &settings, compute());
+        let journal = Journal {
+            data_dir: data_dir.to_owned(),
+            ..site.journal(&allocation, &[])
+        };
+        let run_dir = RunDir::create(&site.base, ids::short(&allocation.id), journal);
+        let mut alloc = AllocSite {
+            job,
+            group: &job.groups[0],
+            allocation,
+            run_dir: run_dir.unwrap().unwrap(),
+            tasks: vec![],
+            logs: None,
+            ports: ports::Claim::default(),
+            keep: true,
+        };
+        alloc
+            .claim_ports(&site.ports(), &mut || {})
+            .unwrap();
+        alloc.make(&site.data, &site.boot_id).unwrap();
+        World { site, alloc }
+    }
+
+    fn claimed(site: &Site<'_>) -> usize {
+        let names = site.data.ports.names().unwrap().into_iter();
+        let is_port = |name: &String| name.trim_end_matches(".lock").parse::<u16>().is_ok();
+        names.filter(is_port).count()
+    }
+
+    #[test]
+    fn what_cannot_be_written_down_is_undone_all_the_same() {
+        if !root() {
+            return;
+        }
+        let (scratch, job) = (Scratch::new(), job());
+        let World { site, alloc } = world(&scratch, &job, &scratch.path().join("data"));
+        let run_dir = alloc.run_dir.dir().path().to_owned();
+        std::fs::create_dir(run_dir.join("run.json.new")).unwrap();
+        let left = site.clear_one(alloc);
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(!run_dir.exists());
+        assert_eq!(claimed(&site), 0);
+    }
+
+    #[test]
+    fn what_a_run_has_claimed_is_not_given_back_before_it_is_cleared() {
+        if !root() {
+            return;
+        }
+        let (scratch, job) = (Scratch::new(), job());
+        let file = scratch.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        let World { site, alloc } = world(&scratch, &job, &file);
+        let run_dir = alloc.run_dir.dir().path().to_owned();
+        let left = site.clear_one(alloc);
+        assert_eq!(left.len(), 1, "{left:?}");
+        assert!(run_dir.exists());
+        assert_eq!(claimed(&site), 1);
     }
 }

@@ -65,15 +65,15 @@ pub fn gc(settings: &Settings, wanted: &Wanted) -> Result<Collected, Error> {
     let mut ids = data.alloc.names()?;
     ids.sort();
     for id in ids {
-        collected
-            .unknown
-            .retain(|wanted| !id.starts_with(wanted.as_str()));
-        let is_named = wanted.ids.is_empty()
-            || wanted
-                .ids
-                .iter()
-                .any(|wanted| id.starts_with(wanted.as_str()));
-        if is_named && is_kept(&data, &base, &id, wanted.older_than) {
+        let is_named = |wanted: &String| id.starts_with(wanted.as_str());
+        if !wanted.ids.is_empty() && !wanted.ids.iter().any(is_named) {
+            continue;
+        }
+        let Some(dir) = kept(&data, &base, &id) else {
+            continue;
+        };
+        collected.unknown.retain(|wanted| !is_named(wanted));
+        if age(&dir) >= wanted.older_than {
             match remove(&data, &id) {
                 Ok(removed) => collected.removed.push(removed),
                 Err(error) => collected.failures.push(error),
@@ -83,16 +83,15 @@ pub fn gc(settings: &Settings, wanted: &Wanted) -> Result<Collected, Error> {
     Ok(collected)
 }
 
-/// A kept directory has lost its mark and has no run directory any more; one that is just being made has no mark yet,
-/// and nothing else in it either.
-fn is_kept(data: &DataDir, base: &Dir, id: &str, older_than: Duration) -> bool {
-    let Ok(dir) = data.alloc.child(id) else {
-        return false;
-    };
+/// The directory, if it is a kept one: that has lost its mark and has no run directory any more. One that is just being
+/// made has no mark yet, and nothing else in it either.
+fn kept(data: &DataDir, base: &Dir, id: &str) -> Option<Dir> {
+    let dir = data.alloc.child(id).ok()?;
     let lacks =
         |dir: &Dir, name: &str| matches!(dir.child(name), Err(error) if is(&error, Errno::NOENT));
     let is_unmarked = matches!(dir.read(MARK), Err(error) if is(&error, Errno::NOENT));
-    is_unmarked && !lacks(&dir, "alloc") && lacks(base, ids::short(id)) && age(&dir) >= older_than
+    let is_kept = is_unmarked && !lacks(&dir, "alloc") && lacks(base, ids::short(id));
+    is_kept.then_some(dir)
 }
 
 /// Since something was last made or removed in it, which is when it lost its mark.
@@ -129,7 +128,7 @@ mod tests {
         }
     }
 
-    fn kept(settings: &Settings, id: &str) -> PathBuf {
+    fn keep(settings: &Settings, id: &str) -> PathBuf {
         DataDir::ensure(&settings.data_dir).unwrap();
         let path = settings.data_dir.join("alloc").join(id);
         std::fs::create_dir_all(path.join("alloc/logs")).unwrap();
@@ -156,7 +155,7 @@ mod tests {
         }
         let scratch = Scratch::new();
         let settings = settings(&scratch);
-        let path = kept(&settings, "aaaa0000-1");
+        let path = keep(&settings, "aaaa0000-1");
         let outside = scratch.path().join("outside");
         std::fs::create_dir(&outside).unwrap();
         symlink(&outside, path.join("alloc/link")).unwrap();
@@ -174,9 +173,9 @@ mod tests {
         }
         let scratch = Scratch::new();
         let settings = settings(&scratch);
-        let marked = kept(&settings, "bbbb0000-1");
+        let marked = keep(&settings, "bbbb0000-1");
         std::fs::write(marked.join(MARK), ids::boot_id().unwrap()).unwrap();
-        let ending = kept(&settings, "cccc0000-1");
+        let ending = keep(&settings, "cccc0000-1");
         let run = settings.run_dir.join("cccc0000");
         std::fs::create_dir_all(&run).unwrap();
         let lock = std::fs::File::create(run.join("lock")).unwrap();
@@ -186,6 +185,12 @@ mod tests {
         let collected = gc(&settings, &Wanted::default()).unwrap();
         assert_eq!(names(&collected), [""; 0]);
         assert!(marked.exists() && ending.exists() && half_made.exists());
+        let named = Wanted {
+            ids: vec!["bbbb".to_owned(), "cccc".to_owned()],
+            ..Wanted::default()
+        };
+        let unknown = gc(&settings, &named).unwrap().unknown;
+        assert_eq!(unknown, ["bbbb", "cccc"], "not kept ones");
     }
 
     #[test]
@@ -195,8 +200,8 @@ mod tests {
         }
         let scratch = Scratch::new();
         let settings = settings(&scratch);
-        kept(&settings, "aaaa0000-1");
-        kept(&settings, "aabb0000-1");
+        keep(&settings, "aaaa0000-1");
+        keep(&settings, "aabb0000-1");
         let mut wanted = Wanted {
             ids: vec!["aab".to_owned(), "ff".to_owned()],
             ..Wanted::default()
@@ -206,9 +211,11 @@ mod tests {
         assert_eq!(collected.unknown, ["ff"]);
         wanted = Wanted {
             older_than: Duration::from_secs(3600),
-            ..Wanted::default()
+            ids: vec!["aaaa".to_owned()],
         };
-        assert_eq!(names(&gc(&settings, &wanted).unwrap()), [""; 0]);
+        let collected = gc(&settings, &wanted).unwrap();
+        assert_eq!(names(&collected), [""; 0]);
+        assert_eq!(collected.unknown, [""; 0], "kept, and too young");
     }
 
     #[test]

@@ -79,6 +79,7 @@ pub use feed::Input;
 pub use naming::Naming;
 pub use node::{HostVolume, Node};
 pub use node_status::{DriverStatus, NodeStatus, node_status};
+pub use output::lines::PrefixedLines;
 pub use output::{Output, Prefix};
 pub use plan::{Checked, check, operator_config};
 pub use ports::Mapping;

@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::plan::{Plan, User, dynamic_name};
 use crate::ports::Ports;
 use crate::run_dir::{self, RunDir};
+use crate::runs::await_readers;
 use crate::settings::Settings;
 use crate::{cores, ids, network, ports, users, volumes};
 
@@ -241,6 +242,7 @@ impl<'p> Site<'p> {
             tasks,
             ports,
             keep,
+            logs,
             ..
         } = alloc;
         let mut left: Vec<Error> = Vec::new();
@@ -248,6 +250,9 @@ impl<'p> Site<'p> {
             // For whoever has to finish this; where it cannot be written down, it is undone all the same.
             let recorded = run_dir.record(|journal| journal.keep = true);
             left.extend(recorded.err().map(Error::from));
+        }
+        if !keep {
+            logs.iter().for_each(|logs| await_readers(logs));
         }
         if let Err(error) = run_dir.clear() {
             left.push(error);

@@ -7,6 +7,7 @@
 //!
 //! Whoever reads our output sets the pace, as with any program: while they do not read, the task waits in write(2).
 //! When they are gone (`encamp run … | head`) the task runs on and its output is thrown away, as podman has it.
+pub(crate) mod lines;
 pub(crate) mod logs;
 pub(crate) mod sink;
 

@@ -3,74 +3,46 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::output::lines::PrefixedLines;
 use crate::tty::write_all;
-
-/// A line that is longer is cut, so that a task without newlines does not fill our memory.
-const LONGEST_LINE: usize = 1 << 20;
 
 /// The end of a stream.
 #[derive(Debug)]
 pub(crate) enum Sink {
     /// Byte for byte.
     Plain(OwnedFd),
-    /// Whole lines, each behind a prefix.
-    Lines(Lines),
-}
-
-/// Whole lines, on a descriptor that others write lines to.
-#[derive(Debug)]
-pub(crate) struct Lines {
-    to: Arc<Mutex<OwnedFd>>,
-    prefix: Vec<u8>,
-    begun: Vec<u8>,
+    /// Whole lines, on a descriptor that others write lines to.
+    Lines(Arc<Mutex<OwnedFd>>, PrefixedLines),
 }
 
 impl Sink {
     pub(crate) fn lines(to: Arc<Mutex<OwnedFd>>, task: &str) -> Sink {
-        Sink::Lines(Lines {
-            to,
-            prefix: format!("{task} | ").into_bytes(),
-            begun: Vec::new(),
-        })
+        Sink::Lines(to, PrefixedLines::of(task))
     }
 
     /// Writes on what can be written.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Sink::Plain(to) => write_all(to.as_fd(), bytes),
-            Sink::Lines(lines) => lines.write(bytes),
+            Sink::Lines(to, lines) => write_lines(to, &lines.take(bytes)),
         }
     }
 
     /// The task has ended: a line that it did not finish is one all the same.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
-            Sink::Lines(lines) if !lines.begun.is_empty() => lines.write(b"\n"),
-            _ => Ok(()),
+            Sink::Plain(_) => Ok(()),
+            Sink::Lines(to, lines) => write_lines(to, &lines.finish()),
         }
     }
 }
 
-impl Lines {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut whole = Vec::new();
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.begun.extend_from_slice(part);
-            let is_cut = self.begun.len() >= LONGEST_LINE;
-            if part.ends_with(b"\n") || is_cut {
-                whole.extend_from_slice(&self.prefix);
-                whole.append(&mut self.begun);
-                if !part.ends_with(b"\n") {
-                    whole.push(b'\n');
-                }
-            }
-        }
-        if whole.is_empty() {
-            return Ok(());
-        }
-        let to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
-        write_all(to.as_fd(), &whole)
+fn write_lines(to: &Mutex<OwnedFd>, lines: &[u8]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
     }
+    let to = to.lock().unwrap_or_else(PoisonError::into_inner);
+    write_all(to.as_fd(), lines)
 }
 
 #[cfg(test)]
@@ -81,41 +53,23 @@ mod tests {
 
     use super::*;
 
-    fn through(prefix: &str, writes: &[&str]) -> String {
-        let mut file = tempfile();
+    #[test]
+    fn lines_of_several_tasks_do_not_mix() {
+        let flags = rustix::fs::MemfdFlags::CLOEXEC;
+        let mut file: File = rustix::fs::memfd_create("sink", flags).unwrap().into();
         let to = Arc::new(Mutex::new(file.try_clone().unwrap().into()));
-        let mut sink = Sink::lines(to, prefix);
-        for bytes in writes {
-            sink.write(bytes.as_bytes()).unwrap();
+        let mut sinks = ["one", "two"].map(|task| Sink::lines(Arc::clone(&to), task));
+        for bytes in [b"a", b"b"] {
+            for sink in &mut sinks {
+                sink.write(bytes).unwrap();
+            }
         }
-        sink.finish().unwrap();
+        for sink in &mut sinks {
+            sink.finish().unwrap();
+        }
         let mut text = String::new();
         file.rewind().unwrap();
         file.read_to_string(&mut text).unwrap();
-        text
-    }
-
-    fn tempfile() -> File {
-        rustix::fs::memfd_create("sink", rustix::fs::MemfdFlags::CLOEXEC)
-            .unwrap()
-            .into()
-    }
-
-    #[test]
-    fn every_line_has_its_prefix_however_it_was_written() {
-        assert_eq!(
-            through("web", &["a", "b\nc\n", "\n", "end"]),
-            "web | ab\nweb | c\nweb | \nweb | end\n"
-        );
-        assert_eq!(through("web", &[""]), "");
-    }
-
-    #[test]
-    fn a_line_without_end_is_cut() {
-        let long = "x".repeat(LONGEST_LINE + 5);
-        let text = through("t", &[&long]);
-        assert_eq!(text, format!("t | {long}\n"));
-        let text = through("t", &[&long, "y"]);
-        assert_eq!(text, format!("t | {long}\nt | y\n"));
+        assert_eq!(text, "one | ab\ntwo | ab\n");
     }
 }

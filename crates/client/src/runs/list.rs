@@ -123,6 +123,15 @@ impl Seen {
         }
     }
 
+    /// Whether no task of its allocation runs any more or will ever run again.
+    pub fn is_over(&self) -> bool {
+        let dead = |record: &TaskRecord| record.state == "dead";
+        let now = Dir::open(self.run_dir()).and_then(|dir| dir.read(state::FILE));
+        let now = now.ok().and_then(|text| serde_json::from_str(&text).ok());
+        let is_over = |now: AllocState| now.task_states.values().all(dead);
+        !self.lives() || now.is_some_and(is_over)
+    }
+
     /// Whether its allocation still belongs to a run that lives.
     pub fn lives(&self) -> bool {
         Dir::open(self.run_dir()).is_ok_and(|dir| crate::run_dir::is_held(&dir))

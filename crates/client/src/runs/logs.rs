@@ -2,17 +2,35 @@
 //!
 //! Tasks may write to the directory of their logs, so a reader takes only what the run itself has made: plain files of
 //! root's with one name, opened following no link and without waiting for anybody.
+//!
+//! Whoever follows holds a lock on that directory, shared with others who do: a run that is about to remove it lets them
+//! read what came last, for a moment.
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
+use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags, flock};
 
 use crate::dirs::Dir;
 use crate::error::{Attempt, HostError};
 use crate::runs::Seen;
 
 const CHUNK: u16 = 32 << 10;
+
+/// How long readers may take for what came last. A task can hold the lock just so, to no other end.
+const READERS: Duration = Duration::from_secs(1);
+/// How often it is tried.
+const PERIOD: Duration = Duration::from_millis(5);
+
+/// Waits until nobody reads logs in this directory any more, or for a moment.
+pub(crate) fn await_readers(logs: &Dir) {
+    let end = Instant::now() + READERS;
+    let is_read = || flock(logs, FlockOperation::NonBlockingLockExclusive).is_err();
+    while is_read() && Instant::now() < end {
+        std::thread::sleep(PERIOD);
+    }
+}
 
 /// Why there are no logs.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +75,15 @@ impl Tail {
             prefix: format!("{}.{stream}.", seen.name),
             current: None,
         })
+    }
+
+    /// Asks the run to leave the files where they are until this is dropped, or a moment longer than it lives.
+    ///
+    /// # Errors
+    /// They are being removed already.
+    pub fn hold(&self) -> Result<(), LogError> {
+        let held = flock(&self.logs, FlockOperation::NonBlockingLockShared);
+        Ok(held.attempt(|| self.act())?)
     }
 
     /// What comes next; empty: nothing yet.
@@ -283,6 +310,28 @@ mod tests {
         let mut tail = tail(&scratch);
         tail.skip_to_last(1).unwrap();
         assert_eq!(rest(&mut tail), "unfinished");
+    }
+
+    #[test]
+    fn whoever_follows_is_waited_for_and_not_for_ever() {
+        let scratch = Scratch::new();
+        let logs = Dir::open(scratch.path()).unwrap();
+        let following = tail(&scratch);
+        following.hold().unwrap();
+        let (began, last) = (Instant::now(), Duration::from_millis(200));
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(last);
+                drop(following);
+            });
+            await_readers(&logs);
+        });
+        assert!(began.elapsed() >= last);
+        let stays = tail(&scratch);
+        assert!(stays.hold().is_err(), "it is about to be removed");
+        drop(logs);
+        stays.hold().unwrap();
+        await_readers(&Dir::open(scratch.path()).unwrap());
     }
 
     #[test]

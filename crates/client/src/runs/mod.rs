@@ -11,5 +11,6 @@ mod target;
 pub(crate) use control::Control;
 pub use control::{Delay, StopError, StopRequest};
 pub use list::{ListError, Seen, list};
+pub(crate) use logs::await_readers;
 pub use logs::{LogError, Stream, Tail};
-pub use target::{TargetError, find, find_one};
+pub use target::{TargetError, find};

@@ -52,7 +52,7 @@ pub fn find(all: &[Seen], target: &str) -> Result<Vec<Seen>, TargetError> {
     match of_task.len() {
         0 => {}
         1 => return Ok(of_task),
-        _ => return Err(ambiguous(target, &of_task)),
+        _ => return Err(TargetError::ambiguous(target, &of_task)),
     }
     let of_alloc = of(is_of_alloc);
     match of_alloc.first() {
@@ -64,20 +64,8 @@ pub fn find(all: &[Seen], target: &str) -> Result<Vec<Seen>, TargetError> {
         {
             Ok(of_alloc)
         }
-        Some(_) => Err(ambiguous(target, &of_alloc)),
+        Some(_) => Err(TargetError::ambiguous(target, &of_alloc)),
     }
-}
-
-/// The one task that a target names.
-///
-/// # Errors
-/// None, or several.
-pub fn find_one(all: &[Seen], target: &str) -> Result<Seen, TargetError> {
-    let mut found = find(all, target)?;
-    if found.len() > 1 {
-        return Err(ambiguous(target, &found));
-    }
-    found.pop().ok_or_else(|| unknown(all, target))
 }
 
 fn unknown(all: &[Seen], target: &str) -> TargetError {
@@ -89,19 +77,22 @@ fn unknown(all: &[Seen], target: &str) -> TargetError {
     }
 }
 
-fn ambiguous(target: &str, found: &[Seen]) -> TargetError {
-    let full = |seen: &Seen| format!("{}/{}", seen.alloc.job_id, seen.place());
-    let name = |seen: &Seen| {
-        let name = full(seen);
-        if found.iter().filter(|other| full(other) == name).count() > 1 {
-            format!("{}/{}", seen.alloc.short_id(), seen.name)
-        } else {
-            name
+impl TargetError {
+    /// What was found is more than is wanted.
+    pub fn ambiguous(target: &str, found: &[Seen]) -> TargetError {
+        let full = |seen: &Seen| format!("{}/{}", seen.alloc.job_id, seen.place());
+        let name = |seen: &Seen| {
+            let name = full(seen);
+            if found.iter().filter(|other| full(other) == name).count() > 1 {
+                format!("{}/{}", seen.alloc.short_id(), seen.name)
+            } else {
+                name
+            }
+        };
+        TargetError::Ambiguous {
+            target: target.to_owned(),
+            candidates: found.iter().map(name).collect(),
         }
-    };
-    TargetError::Ambiguous {
-        target: target.to_owned(),
-        candidates: found.iter().map(name).collect(),
     }
 }
 
@@ -215,12 +206,10 @@ mod tests {
 
     #[test]
     fn what_several_have_is_listed() {
-        let told = |target: &str| {
-            let error = find_one(&all(), target).err();
-            error.map(|error| error.to_string()).unwrap_or_default()
-        };
+        let told = |target: &str| find(&all(), target).unwrap_err().to_string();
+        let servers = find(&all(), "api/server").unwrap();
         assert_eq!(
-            told("api/server"),
+            TargetError::ambiguous("api/server", &servers).to_string(),
             "\"api/server\" may be api/web[0]/server or api/web[1]/server: say which"
         );
         assert!(find(&all(), "server").is_err());

@@ -2,6 +2,7 @@
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use client::PrefixedLines;
 use client::runs::{Seen, Stream, Tail};
 
 use crate::cli::{Global, Logs};
@@ -25,15 +26,19 @@ pub(crate) fn run(logs: &Logs, global: &Global) -> Result<u8, Failure> {
             sources.push(Source::open(task, *stream, logs.lines, prefixed)?);
         }
     }
+    if logs.follow {
+        // A run that ends waits for us then. Of one that is ending already there is what there is.
+        sources.iter().for_each(|source| drop(source.tail.hold()));
+    }
     let mut all_read = pass_on(&mut sources)?;
-    // Looked at before the files: what is written before a run ends is read, too.
+    // Looked at before the files: what is written before the last task ends is read, too.
     while all_read && logs.follow {
-        let live = found.iter().any(Seen::lives);
-        if live {
+        let over = found.iter().all(Seen::is_over);
+        if !over {
             std::thread::sleep(PERIOD);
         }
         all_read = pass_on(&mut sources)?;
-        if !live {
+        if over {
             break;
         }
     }
@@ -56,9 +61,7 @@ struct Source {
     tail: Tail,
     stream: Stream,
     /// What begins each line.
-    prefix: Option<String>,
-    /// A line that has not ended yet; only with a prefix.
-    begun: Vec<u8>,
+    lines: Option<PrefixedLines>,
 }
 
 impl Source {
@@ -75,8 +78,7 @@ impl Source {
         Ok(Source {
             tail,
             stream,
-            prefix: prefixed.then(|| format!("{} | ", task.place())),
-            begun: Vec::new(),
+            lines: prefixed.then(|| PrefixedLines::of(&task.place())),
         })
     }
 
@@ -86,15 +88,11 @@ impl Source {
             if bytes.is_empty() {
                 return Ok(true);
             }
-            let written = match &self.prefix {
-                None => write(self.stream, &bytes),
-                Some(prefix) => {
-                    self.begun.extend(bytes);
-                    let lines = whole_lines(&mut self.begun, prefix);
-                    write(self.stream, &lines)
-                }
+            let bytes = match &mut self.lines {
+                None => bytes,
+                Some(lines) => lines.take(&bytes),
             };
-            match written {
+            match write(self.stream, &bytes) {
                 Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(false),
                 other => other?,
             }
@@ -103,12 +101,9 @@ impl Source {
 
     /// Writes the line that never ended.
     fn finish(&mut self) {
-        if let (Some(prefix), false) = (&self.prefix, self.begun.is_empty()) {
-            let mut last = prefix.clone().into_bytes();
-            last.append(&mut self.begun);
-            last.push(b'\n');
+        if let Some(lines) = &mut self.lines {
             // Whoever reads no further wants no last line either.
-            let _ = write(self.stream, &last);
+            let _ = write(self.stream, &lines.finish());
         }
     }
 }
@@ -117,43 +112,5 @@ fn write(stream: Stream, bytes: &[u8]) -> std::io::Result<()> {
     match stream {
         Stream::Stdout => client::tty::write_all(std::io::stdout().as_fd(), bytes),
         Stream::Stderr => client::tty::write_all(std::io::stderr().as_fd(), bytes),
-    }
-}
-
-/// Takes the lines that have ended, each with its prefix. One longer than a megabyte is cut there.
-fn whole_lines(begun: &mut Vec<u8>, prefix: &str) -> Vec<u8> {
-    const LONGEST: usize = 1 << 20;
-    let mut lines = Vec::new();
-    let mut at = 0;
-    while at < begun.len() {
-        let rest = &begun[at..];
-        let end = rest.iter().position(|byte| *byte == b'\n');
-        let (line, length) = match end {
-            Some(end) => (&rest[..end], end + 1),
-            None if rest.len() >= LONGEST => (rest, rest.len()),
-            None => break,
-        };
-        lines.extend(prefix.as_bytes());
-        lines.extend(line);
-        lines.push(b'\n');
-        at += length;
-    }
-    begun.drain(..at);
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_are_prefixed_when_they_are_whole() {
-        let mut begun = b"one\ntw".to_vec();
-        assert_eq!(whole_lines(&mut begun, "a | "), b"a | one\n");
-        begun.extend(b"o\n\n");
-        assert_eq!(whole_lines(&mut begun, "a | "), b"a | two\na | \n");
-        assert!(begun.is_empty());
-        begun = vec![b'x'; 2 << 20];
-        assert_eq!(whole_lines(&mut begun, "").len(), (2 << 20) + 1);
     }
 }

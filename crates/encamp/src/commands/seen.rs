@@ -21,7 +21,7 @@ pub(crate) fn find_one(global: &Global, target: &str) -> Result<Seen, Failure> {
     match (running.next(), running.next()) {
         (Some(one), None) => Ok(one.clone()),
         (None, _) => Err(not_running(target, &found)),
-        _ => Err(runs::find_one(&found, target).map_or_else(Failure::from, |_| unknown(target))),
+        _ => Err(TargetError::ambiguous(target, &found).into()),
     }
 }
 
@@ -42,11 +42,4 @@ pub(crate) fn not_running(target: &str, found: &[Seen]) -> Failure {
         target: target.to_owned(),
         states: states.join(", "),
     }
-}
-
-fn unknown(target: &str) -> Failure {
-    Failure::Target(TargetError::Unknown {
-        target: target.to_owned(),
-        jobs: Vec::new(),
-    })
 }

@@ -1,4 +1,7 @@
 //! `encamp logs` on real tasks.
+use std::io::Read;
+use std::process::Stdio;
+
 use crate::running::{Running, job, until};
 use crate::world::world;
 
@@ -76,4 +79,33 @@ fn what_a_task_plants_among_its_logs_is_not_shown() {
             == Some(0)
     });
     assert_eq!(world.run(&["logs", "t"]).exited(0).stdout, "");
+}
+
+#[test]
+fn what_comes_last_is_followed_although_the_run_removes_it() {
+    let Some(world) = world() else { return };
+    let script =
+        "echo begin; while [ ! -e $NOMAD_TASK_DIR/go ]; do sleep 0.05; done; echo last >&2";
+    let run = world.start(&job("api", 1, &[("t", "exec", script, "")]));
+    let mut command = world.encamp(&["logs", "-f", "t"]);
+    let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut follower = pipes.spawn().unwrap();
+    let mut begin = [0; 6];
+    let mut stdout = follower.stdout.take().unwrap();
+    stdout.read_exact(&mut begin).unwrap();
+    assert_eq!(&begin, b"begin\n");
+    world
+        .run(&["exec", "t", "sh", "-c", "touch $NOMAD_TASK_DIR/go"])
+        .exited(0);
+    run.end().exited(0);
+    let mut last = String::new();
+    follower
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut last)
+        .unwrap();
+    assert_eq!(last, "last\n");
+    assert!(follower.wait().unwrap().success());
+    assert_eq!(world.left(), [""; 0]);
 }

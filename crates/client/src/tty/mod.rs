@@ -1,10 +1,13 @@
 //! A person's terminal, and what lies between it and a task.
+mod escape;
+mod print;
 mod raw;
 mod relay;
 mod wake;
 
+pub use escape::Escape;
 pub use raw::{Raw, is_raw};
-pub use relay::{Ended, Escape, Relay, write_all};
+pub use relay::{Ended, Relay, write_all};
 pub use wake::Wake;
 
 use std::os::fd::AsFd;

@@ -85,6 +85,9 @@ pub(crate) enum Failure {
     /// A run was not asked to stop.
     #[error(transparent)]
     Stop(#[from] client::runs::StopError),
+    /// What was asked to stop cannot be waited for.
+    #[error("cannot wait for the end of a task that was asked to stop")]
+    Waiting(#[source] std::io::Error),
     /// Logs cannot be read.
     #[error(transparent)]
     Logs(#[from] client::runs::LogError),
@@ -115,9 +118,11 @@ impl Failure {
             | Failure::NotRunning { .. }
             | Failure::NoTerminal => exit::INVALID,
             Failure::Task(error) => of_entered(error),
-            Failure::List(_) | Failure::Stop(_) | Failure::Logs(_) | Failure::Surroundings(_) => {
-                exit::HOST
-            }
+            Failure::List(_)
+            | Failure::Stop(_)
+            | Failure::Waiting(_)
+            | Failure::Logs(_)
+            | Failure::Surroundings(_) => exit::HOST,
         }
     }
 }

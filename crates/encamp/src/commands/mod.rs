@@ -73,6 +73,16 @@ impl Strictness {
     }
 }
 
+/// The end of a command that went on when something failed: all failures but the last are said here.
+fn conclude(mut failures: Vec<Failure>, global: &Global) -> Result<u8, Failure> {
+    let last = failures.pop();
+    for failure in &failures {
+        let style = Style::suitable(global.no_color);
+        terminal::say(&report::failure(failure, style));
+    }
+    last.map_or(Ok(0), Err)
+}
+
 /// Runs what the arguments ask for.
 pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     match Cli::try_parse_from(argv::normalise(&Cli::command(), arguments)) {

@@ -1,6 +1,6 @@
 //! `encamp stop`: asks runs to stop their tasks, and tells how they end.
 use std::sync::mpsc::channel;
-use std::thread;
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use client::runs::{Delay, Seen, StopRequest};
@@ -9,7 +9,7 @@ use driver::{Awaited, ExitResult};
 
 use crate::cli::{Global, Stop};
 use crate::commands::progress::rounded;
-use crate::commands::seen;
+use crate::commands::{conclude, seen};
 use crate::failure::Failure;
 use crate::terminal;
 
@@ -21,41 +21,35 @@ pub(crate) fn run(stop: &Stop, global: &Global) -> Result<u8, Failure> {
             add(&mut runs, seen);
         }
     }
-    let tasks: Vec<_> = runs
-        .iter()
-        .flatten()
-        .map(|seen| (seen, seen.watch()))
-        .collect();
+    let (mut tasks, mut failures) = (Vec::new(), Vec::new());
     let began = Instant::now();
+    runs.retain(|run| {
+        // Before anything is asked: how it ends is to be seen.
+        let watched: Vec<_> = run
+            .iter()
+            .map(|seen| (seen.clone(), seen.watch()))
+            .collect();
+        match run[0].ask_to_stop(&request(stop, run)) {
+            Err(error) if run[0].lives() => {
+                failures.push(Failure::from(error));
+                return false;
+            }
+            // One that has ended meanwhile has stopped.
+            _ => {}
+        }
+        tasks.extend(watched);
+        true
+    });
     let told = Told {
         stop,
         talks: !global.quiet,
         alone: tasks.len() == 1,
     };
-    for run in &runs {
-        run[0].ask_to_stop(&request(stop, run))?;
-    }
-    thread::scope(|scope| {
-        let (to, ends) = channel();
-        let mut asked = Vec::new();
-        for (place, (seen, watched)) in tasks.into_iter().enumerate() {
-            told.begin(seen);
-            asked.push(seen);
-            let to = to.clone();
-            scope.spawn(move || {
-                let end = watched.map(Awaited::end);
-                let _ = to.send((place, end, began.elapsed()));
-            });
-        }
-        drop(to);
-        for (place, end, took) in ends {
-            told.end(asked[place], end, took);
-        }
-    });
+    failures.extend(told.all(tasks, began));
     for run in runs.iter().filter(|run| is_whole(run)) {
         run[0].outlast();
     }
-    Ok(0)
+    conclude(failures, global)
 }
 
 /// One list for each run, and no task twice.
@@ -95,6 +89,30 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
+    /// Waits for the end of each, and comes back with what could not be waited for.
+    fn all(&self, tasks: Vec<(Seen, Option<Awaited>)>, began: Instant) -> Vec<Failure> {
+        thread::scope(|scope| {
+            let (to, ends) = channel();
+            let (mut asked, mut failures) = (Vec::new(), Vec::new());
+            for (place, (seen, watched)) in tasks.into_iter().enumerate() {
+                self.begin(&seen);
+                asked.push(seen);
+                let to = to.clone();
+                let wait = move || {
+                    let end = watched.map(Awaited::end);
+                    let _ = to.send((place, end, began.elapsed()));
+                };
+                let spawned = Builder::new().spawn_scoped(scope, wait);
+                failures.extend(spawned.err().map(Failure::Waiting));
+            }
+            drop(to);
+            for (place, end, took) in ends {
+                self.end(&asked[place], end, took);
+            }
+            failures
+        })
+    }
+
     fn begin(&self, seen: &Seen) {
         if self.talks && self.alone {
             terminal::say(&self.head(seen));

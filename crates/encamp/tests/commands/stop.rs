@@ -124,3 +124,44 @@ fn a_task_that_waits_for_its_next_start_is_stopped_too() {
         .says("it was not running");
     run.end().exited(130);
 }
+
+#[test]
+fn a_run_that_does_not_answer_keeps_no_other_from_being_stopped() {
+    let Some(world) = world() else { return };
+    let text = job("deaf", 1, &[("one", "exec2", POLITE, "")]);
+    let deaf = world.start(&text);
+    let listed = world.run(&["ps", "-q"]).exited(0).stdout;
+    let control = format!("run/{}/control", listed.trim());
+    std::fs::remove_file(world.dir.join(control)).unwrap();
+    let file = world.file(&job("polite", 1, &[("two", "exec2", POLITE, "")]));
+    let polite = Running::of(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
+    world.until_all_run(2);
+    until(|| world.run(&["logs", "two"]).stdout.contains("ready"));
+    world
+        .run(&["stop", "deaf", "polite"])
+        .exited(125)
+        .says("polite: stopping two (SIGINT, 5s) … exit 3")
+        .says("does not answer");
+    polite.end().exited(3);
+    kill_process(deaf.pid(), Signal::INT).unwrap();
+    deaf.end().exited(3);
+    assert_eq!(world.left(), [""; 0]);
+}
+
+#[test]
+fn a_prestart_task_that_is_stopped_ends_its_allocation() {
+    let Some(world) = world() else { return };
+    let hook = "lifecycle {\n        hook = \"prestart\"\n      }";
+    let tasks = [
+        ("before", "exec2", POLITE, hook),
+        ("main", "exec2", "exit 9", ""),
+    ];
+    let file = world.file(&job("api", 1, &tasks));
+    let run = Running::of(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
+    world.until_all_run(1);
+    world.run(&["stop", "api/before"]).exited(0);
+    // No main task had an end of its own.
+    let ended = run.end().exited(130);
+    assert!(!ended.stderr.contains("exit 9"), "{}", ended.stderr);
+    assert_eq!(world.left(), [""; 0]);
+}

@@ -26,9 +26,6 @@ fn main() -> ExitCode {
     if let Some(code) = client::artifacts::role(&arguments) {
         return code;
     }
-    if let Some(code) = client::artifacts::role(&arguments) {
-        return code;
-    }
     match Face::of(&arguments, std::env::var_os(face::COOKIE)) {
         Face::Plugin(kind) => plugin::serve(kind),
         Face::PluginWithoutNomad => face::explain(),

@@ -91,3 +91,23 @@ fn machines_get_what_a_right_job_is_allowed() {
     assert_eq!(document["tasks"][0]["host_pid"], true);
     assert_eq!(document["tasks"][0]["uid"], 65534);
 }
+
+#[test]
+fn strict_takes_every_warning_for_an_error_also_what_only_a_driver_knows() {
+    let text = job("exec", "pid_mode = \"host\"");
+    let refused = validate(&text, &["--strict"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(told(&refused).contains(PID), "{}", told(&refused));
+    let right = validate(&job("exec", "pid_mode = \"private\""), &["--strict"]);
+    assert_eq!(right.status.code(), Some(0), "{}", told(&right));
+    let path = std::env::temp_dir().join(format!("encamp-strict-{}", std::process::id()));
+    std::fs::write(&path, text).unwrap();
+    let run = Command::new(env!("CARGO_BIN_EXE_encamp"))
+        .args(["run", "--strict"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(run.status.code(), Some(1));
+    assert!(told(&run).contains(PID), "{}", told(&run));
+}

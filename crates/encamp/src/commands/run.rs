@@ -36,7 +36,13 @@ pub(crate) fn run(run: &Run, global: &Global) -> Result<u8, Failure> {
         input: input(run)?,
     };
     let settings = settings(run, global)?;
-    let warnings = Strictness::of(run.strict).judge(client::warnings(&job, &settings), &file)?;
+    let mut warnings = client::warnings(&job, &settings);
+    if run.strict {
+        // What is wrong beyond warnings the run says itself.
+        let checked = client::check(&job, &settings).unwrap_or_default();
+        warnings.extend(checked.into_iter().flat_map(|checked| checked.warnings));
+    }
+    let warnings = Strictness::of(run.strict).judge(warnings, &file)?;
     if !global.quiet {
         let style = Style::suitable(global.no_color);
         terminal::say(&report::warnings(&warnings, &file, style));

@@ -15,12 +15,12 @@ pub(crate) fn run(validate: &Validate, global: &Global) -> Result<u8, Failure> {
         match client::check(&job, &settings) {
             Ok(mut checked) => {
                 let warnings = client::warnings(&job, &settings);
-                let strictness = Strictness::of(validate.strict);
-                let warnings = strictness.judge(warnings, &file)?;
                 // Those of the whole job come first.
                 if let Some(first) = checked.first_mut() {
                     first.warnings.splice(0..0, warnings);
                 }
+                let all = checked.iter().flat_map(|checked| checked.warnings.clone());
+                Strictness::of(validate.strict).judge(all.collect(), &file)?;
                 Ok((file, checked))
             }
             Err(source) => Err(Failure::Client {

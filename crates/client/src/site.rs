@@ -452,9 +452,7 @@ mod tests {
             ports: ports::Claim::default(),
             keep: true,
         };
-        alloc
-            .claim_ports(&site.ports(), &mut || {})
-            .unwrap();
+        alloc.claim_ports(&site.ports(), &mut || {}).unwrap();
         alloc.make(&site.data, &site.boot_id).unwrap();
         World { site, alloc }
     }

@@ -86,7 +86,8 @@ fn what_comes_last_is_followed_although_the_run_removes_it() {
     let Some(world) = world() else { return };
     let script =
         "echo begin; while [ ! -e $NOMAD_TASK_DIR/go ]; do sleep 0.05; done; echo last >&2";
-    let run = world.start(&job("api", 1, &[("t", "exec", script, "")]));
+    let once = "restart {\n        attempts = 0\n      }";
+    let run = world.start(&job("api", 1, &[("t", "exec", script, once)]));
     let mut command = world.encamp(&["logs", "-f", "t"]);
     let pipes = command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut follower = pipes.spawn().unwrap();

@@ -13,7 +13,7 @@ use crate::alloc_dir::{self, DataDir, Layout};
 use crate::allocation::{Allocation, Allotment, STDERR, STDOUT, fifo_name, mounts_name};
 use crate::cores::Cores;
 use crate::dirs::{Dir, Owner, ROOT};
-use crate::error::{Error, HostError, Subject};
+use crate::error::{Error, Subject};
 use crate::event::{Event, Tell};
 use crate::here::Here;
 use crate::journal::Journal;

@@ -20,7 +20,7 @@ use crate::output::{Outlet, Pumps, Stream};
 use crate::restart::Tracker;
 use crate::runner::allocation::{AllocRunner, Message, Seat, Times};
 use crate::runner::chronicle::{Chronicle, Reporter, Voice};
-use crate::runner::hook::{self, Ground, Next, Stopping};
+use crate::runner::hook::{self, Ground, Step, Stopping};
 use crate::runner::lifecycle::{Role, Stage, TaskState};
 use crate::runner::order::{self, Configures, Fault, Stop, TaskEnd};
 use crate::runner::task::TaskRunner;
@@ -277,6 +277,7 @@ impl<'a> Desk<'a> {
         let hooks = hook::of_task(Ground {
             member: plan.member(),
             allocation: self.allocation,
+            views: plan.views(self.allocation, &self.site.allotment, self.site.isolation()),
             cgroup: &self.site.cgroup,
             owner: self.site.owner,
             settings: self.settings,
@@ -285,7 +286,7 @@ impl<'a> Desk<'a> {
         TaskRunner {
             driver: &self.site.driver,
             configures: self,
-            hooks: hooks.into_iter().map(|hook| (hook, Next::Again)).collect(),
+            steps: hooks.into_iter().map(Step::of).collect(),
             stop: self.site.stop(self.settings),
             tracker: Tracker::of(policy, plan.job.kind, plan.task, Instant::now()),
             pumps: &self.pumps,
@@ -293,7 +294,6 @@ impl<'a> Desk<'a> {
             inbox,
             reporter,
             stopping: self.stopping.clone(),
-            more_env: BTreeMap::new(),
             ear: self.ear,
             telling: self.settings.denials,
             starts: 0,

@@ -132,7 +132,7 @@ impl Allocation {
     }
 
     /// Where a task finds its directories.
-    fn directories(
+    pub(crate) fn directories(
         &self,
         task: &str,
         allotment: &Allotment,
@@ -165,7 +165,7 @@ impl Allocation {
             ..Scope::clone(&self.node)
         };
         let known =
-            |text: &str| replace(text, |name| environment::value_of(name, &scope.env, self));
+            |text: &str| replace(text, |name| environment::value_of(name, &scope.env, &scope));
         Ok(TaskConfig {
             network_isolation: network::isolation(group, &self.run_dir, known),
             dns: network::dns(group, known),

@@ -8,6 +8,7 @@ use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use crate::error::{Attempt, HostError};
+use crate::ids;
 
 const DIRECTORY: OFlags = OFlags::DIRECTORY
     .union(OFlags::CLOEXEC)
@@ -120,11 +121,8 @@ impl Dir {
 
     /// Replaces a file below as a whole: readers see the old text or the new one.
     pub(crate) fn replace(&self, name: &str, text: &str) -> Result<(), HostError> {
-        let fresh = format!("{name}.new");
-        let what = || format!("write {}", self.path.join(name).display());
-        let mut file = self.file(&fresh, OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC)?;
-        file.write_all(text.as_bytes()).attempt(what)?;
-        fs::renameat(&self.fd, &fresh, &self.fd, name).attempt(what)
+        put(self, name, |file| file.write_all(text.as_bytes()))
+            .attempt(|| format!("write {}", self.path.join(name).display()))
     }
 
     /// Removes a file below; one that is gone is fine.
@@ -158,6 +156,29 @@ impl AsFd for Dir {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Puts a file in the place of whatever has its name, as a whole: whoever reads sees the old one or the new one. A link goes
+/// away itself; over a directory nothing is put. `fill` writes it and says whose it is.
+pub(crate) fn put(
+    dir: impl AsFd,
+    name: impl rustix::path::Arg,
+    fill: impl FnOnce(&mut File) -> std::io::Result<()>,
+) -> std::io::Result<()> {
+    let dir = dir.as_fd();
+    let fresh = format!(
+        ".encamp-{:08x}",
+        ids::random().map_err(|error| error.source)?
+    );
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let fd = fs::openat(dir, &fresh, flags, Mode::RUSR | Mode::WUSR)?;
+    let written = fill(&mut File::from(fd));
+    let put = written.and_then(|()| Ok(fs::renameat(dir, &fresh, dir, name)?));
+    if put.is_err() {
+        let _ = fs::unlinkat(dir, &fresh, AtFlags::empty());
+    }
+    put
 }
 
 /// Whether this is the reason.
@@ -202,8 +223,24 @@ mod tests {
         let scratch = Scratch::new();
         let dir = Dir::open(scratch.path()).unwrap();
         dir.replace("f", "one, longer").unwrap();
+        // What somebody who was killed has left of an earlier try.
+        symlink("/etc/passwd", scratch.path().join("f.new")).unwrap();
         dir.replace("f", "two").unwrap();
         assert_eq!(dir.read("f").unwrap(), "two");
+        dir.unlink("f.new").unwrap();
         assert_eq!(dir.names().unwrap(), ["f"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_put_leaves_nothing() {
+        let scratch = Scratch::new();
+        let dir = Dir::open(scratch.path()).unwrap();
+        std::fs::create_dir(scratch.path().join("d")).unwrap();
+        assert!(put(&dir, "d", |_| Ok(())).is_err());
+        assert!(put(&dir, "f", |_| Err(Errno::IO.into())).is_err());
+        assert_eq!(dir.names().unwrap(), ["d"]);
+        let longest = "x".repeat(255);
+        put(&dir, &longest, |file| file.write_all(b"x")).unwrap();
+        assert_eq!(dir.read(&longest).unwrap(), "x");
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use jobspec::Task;
+use jobspec::{Scope, Task};
 
 use crate::allocation::{Allocation, Allotment, Member};
 use crate::interpolate::replace;
@@ -29,9 +29,12 @@ const CLEANED: [&str; 5] = [
 /// Where a task finds its directories, as it sees them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Directories {
-    alloc: String,
-    local: String,
-    secrets: String,
+    /// What all tasks of the allocation share.
+    pub(crate) alloc: String,
+    /// `local`.
+    pub(crate) local: String,
+    /// `secrets`.
+    pub(crate) secrets: String,
 }
 
 impl Directories {
@@ -50,6 +53,12 @@ impl Directories {
             local: name(task.join("local")),
             secrets: name(task.join("secrets")),
         }
+    }
+
+    /// What a task sees around its `local`, if not its own root.
+    pub(crate) fn root(&self) -> Option<&Path> {
+        let root = Path::new(&self.local).parent()?;
+        (root != Path::new("/")).then_some(root)
     }
 }
 
@@ -76,7 +85,7 @@ pub(crate) fn of_task(
     env.extend(of_limits(task, allocation, allotment));
     env.extend(of_names(member, allocation));
     env.extend(network::variables(&allocation.ports));
-    let known = |text: &str| replace(text, |name| value_of(name, &env, allocation));
+    let known = |text: &str| replace(text, |name| value_of(name, &env, &allocation.node));
     let meta: Vec<_> = of_meta(&task.meta)
         .map(|(name, value)| (known(&name), known(&value)))
         .collect();
@@ -86,20 +95,19 @@ pub(crate) fn of_task(
     }
     env.entry("PATH".to_owned())
         .or_insert_with(|| PATH.to_owned());
-    let own = own_env::resolve(task, |name| value_of(name, &env, allocation));
+    let own = own_env::resolve(task, |name| value_of(name, &env, &allocation.node));
     env.extend(own);
     env.into_iter()
         .map(|(name, value)| (clean(name), value))
         .collect()
 }
 
-/// What a name stands for in `env` and `meta`: what the node is comes first, as in Nomad.
+/// What a name stands for in `env`, `meta`, templates and artifacts: what the node is comes first, as in Nomad.
 pub(crate) fn value_of<'e>(
     name: &str,
     env: &'e BTreeMap<String, String>,
-    allocation: &'e Allocation,
+    node: &'e Scope,
 ) -> Option<&'e str> {
-    let node = &allocation.node;
     let of_node = name.split_once('.').and_then(|(root, rest)| match root {
         "attr" => node.attr.get(rest),
         "meta" => node.meta.get(rest),

@@ -86,6 +86,8 @@ pub enum TaskEvent<'a> {
         bytes: u64,
         /// Of so much, if the server says.
         total: Option<u64>,
+        /// In this time.
+        took: Duration,
     },
     /// Entries of an artifact's archive that are neither files nor directories and were not made.
     LeftOut {

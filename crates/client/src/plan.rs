@@ -1,14 +1,16 @@
 //! What can be said about a job before anything is made: which tasks, which drivers, which mistakes.
 use cgroup::CpuSet;
 use driver::options::{self, Values};
-use driver::{Allowed, Asker, ConfigError, Driver, Kind, StartError, Warning};
+use driver::{Allowed, Asker, ConfigError, Driver, FsIsolation, Kind, StartError, Warning};
 use jobspec::{Diagnostic, Group, Job, Task};
 
 use crate::allocation::{Allocation, Allotment, Member, STATE};
 use crate::config::{self, Code, diagnostic};
+use crate::environment::value_of;
 use crate::error::{Error, Subject};
 use crate::here::Here;
 use crate::node::Node;
+use crate::place::Views;
 use crate::settings::Settings;
 use crate::{artifacts, drivers, placement, ports, signals, template, volumes};
 
@@ -80,8 +82,10 @@ impl<'a> Plan<'a> {
         let task = self
             .task_config(driver, allocation, allotment, &user)
             .map_err(Error::Job)?;
-        let mut mistakes = template::mistakes(self.task, &task.env, &allocation.node);
-        mistakes.extend(artifacts::mistakes(self.task, &task.env, allocation));
+        let views = self.views(allocation, allotment, driver.features().fs_isolation);
+        let known = |name: &str| value_of(name, &task.env, &allocation.node);
+        let mut mistakes = template::mistakes(self.task, &views, known);
+        mistakes.extend(artifacts::mistakes(self.task, &views, known));
         if !mistakes.is_empty() {
             return Err(Error::Job(mistakes));
         }
@@ -140,6 +144,20 @@ impl<'a> Plan<'a> {
     ) -> Result<driver::TaskConfig, Vec<Diagnostic>> {
         let isolation = driver.features().fs_isolation;
         allocation.task_config(self.member(), allotment, isolation, user)
+    }
+
+    /// How the task names its directories.
+    pub(crate) fn views(
+        &self,
+        allocation: &Allocation,
+        allotment: &Allotment,
+        isolation: FsIsolation,
+    ) -> Views {
+        let name = &self.task.name;
+        Views {
+            task: name.clone(),
+            directories: allocation.directories(name, allotment, isolation),
+        }
     }
 
     pub(crate) fn member(&self) -> Member<'a> {

@@ -435,8 +435,9 @@ mod tests {
             run_dir: scratch.path().join("run"),
             ..Settings::default()
         };
-        let site = Site::open(&settings, &|_| {}).unwrap();
-        let allocation = Allocation::plan(ids::uuid().unwrap(), 0, &settings, compute());
+        let here = Here::look(&settings);
+        let site = Site::open(&settings, here.clone(), &|_| {}).unwrap();
+        let allocation = Allocation::plan(ids::uuid().unwrap(), 0, &settings, &here);
         let journal = Journal {
             data_dir: data_dir.to_owned(),
             ..site.journal(&allocation, &[])

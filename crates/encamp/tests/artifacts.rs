@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 
 use server::{Server, ok, redirect, status};
@@ -383,6 +384,49 @@ fn a_link_that_another_task_planted_is_not_followed() {
 }
 
 #[test]
+fn an_archive_has_no_part_in_directories_of_ours() {
+    if !root() {
+        return;
+    }
+    for name in ["private/x", ".encamp"] {
+        let (world, bytes) = (
+            World::new(),
+            archive(&[tar(name, b'0', "0000644", "", b"")]),
+        );
+        let server = Server::start(move |_, to| ok(to, &bytes));
+        let source = server.url("/x.tar");
+        let more = artifact(&source, "destination = \".\"");
+        let ended = world.run(&job("exec", "/bin/true", &[], &more)).exited(125);
+        ended.says(&["in place: the directory of that name is none of the task's"]);
+        // Elsewhere these are names as any others.
+        let more = artifact(&source, "");
+        world.run(&job("exec", "/bin/true", &[], &more)).exited(0);
+        world.assert_clean();
+    }
+}
+
+#[test]
+fn the_disk_is_asked_anew_for_each_artifact() {
+    if !root() {
+        return;
+    }
+    let world = World::new();
+    let data = world.dir.join("data");
+    std::fs::create_dir(&data).unwrap();
+    let options = c"size=8m,mode=0755";
+    mount("small", &data, "tmpfs", MountFlags::empty(), options).unwrap();
+    let body = vec![b'x'; 4_700_000];
+    let server = Server::start(move |_, to| ok(to, &body));
+    let more = artifact(&server.url("/a"), "") + &artifact(&server.url("/b"), "");
+    let ended = world.run(&job("exec", "x", &[], &more));
+    unmount(&data, UnmountFlags::DETACH).unwrap();
+    ended
+        .exited(125)
+        .says(&["fetched", "/b", "bytes that the disk has left for it"]);
+    world.assert_clean();
+}
+
+#[test]
 fn limits_of_the_configuration_hold() {
     if !root() {
         return;
@@ -523,6 +567,33 @@ fn a_killed_run_takes_its_download_along() {
         thread::sleep(Duration::from_millis(20));
     }
     let _ = world.run(&job("exec", "/bin/true", &[], "")).exited(0);
+    world.assert_clean();
+}
+
+#[test]
+fn a_killed_launcher_leaves_no_fetcher() {
+    if !root() {
+        return;
+    }
+    let (world, server) = (World::new(), stalling());
+    let mut command = world.prepare(
+        "run",
+        &job("exec", "x", &[], &artifact(&server.url("/x"), "")),
+    );
+    let child = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let fetcher = find("artifact-fetcher", server.port).expect("a fetcher");
+    let status = std::fs::read_to_string(world::proc(fetcher, "status")).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    let launcher = Pid::from_raw(parent.unwrap().trim().parse().unwrap()).unwrap();
+    assert_ne!(launcher, Pid::from_child(&child));
+    kill_process(launcher, Signal::KILL).unwrap();
+    let ended = Ended::of(child.wait_with_output().unwrap()).exited(125);
+    ended.says(&["the process that launches the fetcher was lost: signal: 9"]);
+    assert!(roles("artifact-fetcher", server.port).is_empty());
     world.assert_clean();
 }
 

@@ -128,13 +128,15 @@ fn a_change_sends_a_signal() {
 fn a_change_restarts_a_task_whatever_its_policy_says() {
     let Some(world) = world() else { return };
     for driver in DRIVERS {
-        let script = format!("echo $FROM; [ $FROM = two ] && exit 7; {CHANGE}; {WAIT}; done");
-        let read = "FROM={{ file (print (env \"NOMAD_TASK_DIR\") \"/in\") }}";
+        let script =
+            format!("echo $FROM $ONLY_ONE; [ $FROM = two ] && exit 7; {CHANGE}; {WAIT}; done");
+        let read = "{{ $in := file (print (env \"NOMAD_TASK_DIR\") \"/in\") | trimSpace }}FROM={{ $in }}\n\
+                    {{ if eq $in \"one\" }}ONLY_ONE=1{{ end }}";
         let templates = template("local/in", "one\n", "once = true")
             + &template("secrets/env", read, &format!("{AT_ONCE} env = true"));
         let text = job("", &[task("t", driver, &script, &templates)]);
         let ended = world.run_job(&text, &["--rm"]).exited(7);
-        assert_eq!(ended.stdout, "one\ntwo\n", "{driver}");
+        assert_eq!(ended.stdout, "one 1\ntwo\n", "{driver}");
         let why = "Template with change_mode restart re-rendered";
         assert!(ended.stderr.contains(why), "{}", ended.stderr);
     }

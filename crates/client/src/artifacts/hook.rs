@@ -1,18 +1,16 @@
 //! Artifacts as a step before a task's start.
-use std::collections::BTreeMap;
-
 use driver::Kind;
 use driver::options::Value;
 use jobspec::{Diagnostic, Task};
 
+use super::Failure;
 use super::order::Limits;
 use super::resolve::resolve;
-use super::session::{Progress, Session, Site};
-use super::{Failure, Views};
-use crate::allocation::Allocation;
+use super::session::{Session, Site};
 use crate::config::{Code, diagnostic};
 use crate::environment::value_of;
 use crate::event::TaskEvent;
+use crate::place::Views;
 use crate::plan::operator_config;
 use crate::runner::hook::{Ground, Hook, HookError, Next, Prestart, Recovery};
 
@@ -36,12 +34,12 @@ impl<'a> Artifacts<'a> {
         })
     }
 
-    fn site(&self, env: &BTreeMap<String, String>) -> Site {
+    fn site(&self) -> Site {
         let node = &self.ground.settings.node;
         let exec = operator_config(Kind::Exec, node);
         Site {
             alloc_dir: self.ground.allocation.alloc_dir.clone(),
-            views: Views::of(&self.ground.member.task.name, env),
+            views: self.ground.views.clone(),
             owner: self.ground.owner,
             cgroup: self.ground.cgroup.clone(),
             limits: node.artifact.clone(),
@@ -60,15 +58,15 @@ impl Hook for Artifacts<'_> {
             kind: KIND,
             message: "Client is downloading artifacts",
         });
-        let (env, allocation) = (start.env, self.ground.allocation);
-        let known = |name: &str| value_of(name, env, allocation);
-        let site = self.site(env);
+        let (env, node) = (start.env, &self.ground.allocation.node);
+        let known = |name: &str| value_of(name, env, node);
+        let site = self.site();
         let session = self.session.get_or_insert_with(|| Session::new(site));
         let fetched = session.fetch(
             &self.ground.member.task.artifacts,
             known,
             start.stopping,
-            &mut |progress| tell(&progress, start.tell),
+            start.tell,
         );
         match fetched {
             // Whoever asked for the end is heard next.
@@ -84,48 +82,14 @@ impl Hook for Artifacts<'_> {
     }
 }
 
-fn tell(progress: &Progress<'_>, tell: &dyn Fn(TaskEvent<'_>)) {
-    tell(match *progress {
-        Progress::Coming {
-            source,
-            bytes,
-            total,
-        } => TaskEvent::Fetching {
-            source,
-            bytes,
-            total,
-        },
-        Progress::LeftOut {
-            source,
-            count,
-            first,
-        } => TaskEvent::LeftOut {
-            source,
-            count,
-            first,
-        },
-        Progress::Done {
-            source,
-            bytes,
-            took,
-        } => TaskEvent::Fetched {
-            source,
-            bytes,
-            took,
-        },
-    });
-}
-
 /// What is wrong with the artifacts of a task, as far as that can be said before anything is made.
-pub(crate) fn mistakes(
+pub(crate) fn mistakes<'v>(
     task: &Task,
-    env: &BTreeMap<String, String>,
-    allocation: &Allocation,
+    views: &Views,
+    known: impl Fn(&str) -> Option<&'v str>,
 ) -> Vec<Diagnostic> {
-    let views = Views::of(&task.name, env);
-    let known = |name: &str| value_of(name, env, allocation);
     let found = task.artifacts.iter().filter_map(|artifact| {
-        let failure = resolve(artifact, &views, Limits::default(), known).err()?;
+        let failure = resolve(artifact, views, Limits::default(), &known).err()?;
         let (place, reason) = match failure {
             Failure::Source { reason, .. } => (&artifact.source.span, reason),
             Failure::Destination { reason, .. } => (&artifact.destination.span, reason),

@@ -27,12 +27,11 @@ pub(super) enum Ended {
 }
 
 /// A length in front says where the orders end: the pipe stays open behind them.
-pub(super) fn frame(orders: &Orders) -> Vec<u8> {
-    // Plain data: there is nothing in it that could not be written.
-    let text = serde_json::to_vec(orders).unwrap_or_default();
+pub(super) fn frame(orders: &Orders) -> serde_json::Result<Vec<u8>> {
+    let text = serde_json::to_vec(orders)?;
     let mut framed = (text.len() as u64).to_le_bytes().to_vec();
     framed.extend(text);
-    framed
+    Ok(framed)
 }
 
 pub(super) fn main() -> ExitCode {

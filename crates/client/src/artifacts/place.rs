@@ -5,15 +5,14 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Component, Path};
 
-use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{self, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::order::OUT;
-use super::resolve::{Base, Target};
 use super::session::Site;
-use crate::dirs::{Dir, Owner};
+use crate::dirs::{self, Dir, Owner};
+use crate::place::{OURS, Place, Root};
 
 /// What the fetcher allows, and room for the part that was taken out of it.
 const DEPTH: usize = 128;
@@ -30,29 +29,40 @@ struct Found {
 }
 
 /// Puts what the fetcher left in its staging to where it is wanted.
-pub(super) fn place(
-    staging: &Dir,
-    alloc: &Dir,
-    site: &Site,
-    target: &Target,
-) -> Result<(), String> {
-    let base = match target.base {
-        Base::Task => alloc.child(&site.views.task),
-        Base::Shared => alloc.child("alloc"),
+pub(super) fn place(staging: &Dir, alloc: &Dir, site: &Site, target: &Place) -> Result<(), String> {
+    let base = match target.root {
+        Root::Task => alloc.child(&site.views.task),
+        Root::Shared => alloc.child("alloc"),
     };
     let base = base.map_err(|error| format!("{error}: {}", error.source))?;
     let mover = Mover { owner: site.owner };
     let out = CString::new(OUT).unwrap_or_default();
     let found = look(staging.as_fd(), &out).map_err(|errno| failed(OsStr::new(OUT), errno))?;
     if found.kind == FileType::Directory {
-        let to = mover.way(base.as_fd(), &target.path)?;
+        if target.root == Root::Task && target.below.is_empty() {
+            refuse_ours(&found.fd)?;
+        }
+        let to = mover.way(base.as_fd(), &target.below)?;
         return mover.directory(&found.fd, &to, 0);
     }
-    let name = target.path.file_name().unwrap_or_default();
-    let above = target.path.parent().unwrap_or(Path::new(""));
+    let Some((name, above)) = target.below.split_last() else {
+        return Err("its destination is a directory".to_owned());
+    };
     let to = mover.way(base.as_fd(), above)?;
     let (from, name) = (staging.as_fd(), c_name(name)?);
     mover.file(found, (from, &out), (to.as_fd(), &name))
+}
+
+/// At the top of the task's directory root works in some of its own.
+fn refuse_ours(found: &OwnedFd) -> Result<(), String> {
+    let names = names(found).map_err(|errno| failed(OsStr::new(OUT), errno))?;
+    let is_ours = |name: &&CString| OURS.iter().any(|ours| ours.as_bytes() == name.to_bytes());
+    match names.iter().find(is_ours) {
+        Some(name) => Err(format!(
+            "cannot put {name:?} in place: the directory of that name is none of the task's"
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Moves, and gives everything to its owner.
@@ -62,14 +72,12 @@ struct Mover {
 
 impl Mover {
     /// Opens a directory below, making what is missing on the way.
-    fn way(&self, base: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd, String> {
+    fn way(&self, base: BorrowedFd<'_>, path: &[String]) -> Result<OwnedFd, String> {
         let mut at = base
             .try_clone_to_owned()
             .map_err(|error| format!("cannot open its destination: {error}"))?;
-        for part in path.components() {
-            if let Component::Normal(name) = part {
-                at = self.step(&at, &c_name(name)?, 0o755)?;
-            }
+        for name in path {
+            at = self.step(&at, &c_name(name)?, 0o755)?;
         }
         Ok(at)
     }
@@ -125,17 +133,13 @@ impl Mover {
 
     /// For `secrets`, which lies in memory.
     fn copy(&self, found: Found, to: (BorrowedFd<'_>, &CStr)) -> Result<(), String> {
-        let failed = |errno| in_the_way(to.1, errno);
-        let hidden = CString::new([b".artifact-", to.1.to_bytes()].concat()).unwrap_or_default();
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let new = fs::openat(to.0, &*hidden, flags | OFlags::NOFOLLOW, Mode::RUSR);
-        let mut new = File::from(new.map_err(failed)?);
-        let copied = pour(&mut File::from(found.fd), &mut new)
-            .and_then(|()| Ok(self.give(&new, found.mode)?))
-            .and_then(|()| Ok(fs::renameat(to.0, &*hidden, to.0, to.1)?));
-        copied.map_err(|error| {
-            let _ = fs::unlinkat(to.0, &*hidden, AtFlags::empty());
-            format!("cannot put {:?} in place: {error}", to.1)
+        let copied = dirs::put(to.0, to.1, |new| {
+            pour(&mut File::from(found.fd), new)?;
+            Ok(self.give(&*new, found.mode)?)
+        });
+        copied.map_err(|error| match error.raw_os_error() {
+            Some(errno) => in_the_way(to.1, Errno::from_raw_os_error(errno)),
+            None => format!("cannot put {:?} in place: {error}", to.1),
         })
     }
 
@@ -190,8 +194,8 @@ fn names(directory: &OwnedFd) -> rustix::io::Result<Vec<CString>> {
     Ok(names)
 }
 
-fn c_name(name: &OsStr) -> Result<CString, String> {
-    CString::new(name.as_bytes()).map_err(|_| format!("{name:?} has the character NUL in it"))
+fn c_name(name: &str) -> Result<CString, String> {
+    CString::new(name).map_err(|_| format!("{name:?} has the character NUL in it"))
 }
 
 fn in_the_way(name: &CStr, errno: Errno) -> String {

@@ -1,12 +1,13 @@
 //! From an `artifact` of the job file to what is fetched and where it goes.
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 
 use jobspec::{Artifact, ArtifactMode};
 
+use super::Failure;
 use super::order::{ARCHIVES, Archive, Limits, Order, Outcome, Sum, Wanted};
 use super::url::Url;
-use super::{Failure, Views};
 use crate::interpolate::replace;
+use crate::place::{Escape, Place, Views};
 
 /// An artifact with everything filled in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,25 +15,8 @@ pub(super) struct Resolved {
     /// What may be said of where it comes from.
     pub(super) shown: String,
     pub(super) order: Order,
-    pub(super) target: Target,
-}
-
-/// Where the result goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Target {
-    /// The directory that it cannot leave.
-    pub(super) base: Base,
-    /// Names below it; none: the base itself.
-    pub(super) path: PathBuf,
-}
-
-/// The two directories that a task may have something fetched to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Base {
-    /// The task's own.
-    Task,
-    /// The one that all tasks share.
-    Shared,
+    /// Where the result goes.
+    pub(super) target: Place,
 }
 
 /// Fills in what is known of the task.
@@ -42,6 +26,7 @@ pub(super) fn resolve<'v>(
     limits: Limits,
     known: impl Fn(&str) -> Option<&'v str>,
 ) -> Result<Resolved, Failure> {
+    let destination = views.argument(&artifact.destination.value, &known);
     let known = |text: &str| replace(text, &known);
     let (source, part) = part_of(&known(&artifact.source.value));
     let mut url = Url::parse(&source).map_err(|problem| Failure::Source {
@@ -56,7 +41,7 @@ pub(super) fn resolve<'v>(
         from: shown.clone(),
         reason,
     };
-    let part = part.map(plain).transpose().map_err(wrong)?;
+    let part = part.map(plain).transpose().map_err(wrong)?.flatten();
     let archive = archive(&mut url).map_err(wrong)?;
     let sum = sum(&mut url).map_err(wrong)?;
     let result = outcome(&mut url, artifact.mode, archive, part).map_err(wrong)?;
@@ -72,13 +57,10 @@ pub(super) fn resolve<'v>(
         result,
         limits,
     };
-    let target =
-        target(&known(&artifact.destination.value), artifact.mode, views).map_err(|reason| {
-            Failure::Destination {
-                from: shown.clone(),
-                reason,
-            }
-        })?;
+    let target = target(destination, artifact).map_err(|reason| Failure::Destination {
+        from: shown.clone(),
+        reason,
+    })?;
     Ok(Resolved {
         shown,
         order,
@@ -113,13 +95,15 @@ fn part_of(source: &str) -> (String, Option<String>) {
     }
 }
 
-fn plain(part: String) -> Result<String, String> {
+/// `None`: what it names is the whole.
+fn plain(part: String) -> Result<Option<String>, String> {
     let is_plain = |part| matches!(part, Component::Normal(_) | Component::CurDir);
-    if Path::new(&part).components().all(is_plain) {
-        Ok(part)
-    } else {
-        Err("the part behind // must be inside the archive".to_owned())
+    if !Path::new(&part).components().all(is_plain) {
+        return Err("the part behind // must be inside the archive".to_owned());
     }
+    let is_name = |part| matches!(part, Component::Normal(_));
+    let names_some = Path::new(&part).components().any(is_name);
+    Ok(names_some.then_some(part))
 }
 
 /// By the parameter `archive`, else by how the path ends.
@@ -252,58 +236,16 @@ fn with_credentials(url: &Url) -> String {
     }
 }
 
-/// Where a destination is on this host: as the task writes it, or relative to its directory.
-fn target(destination: &str, mode: ArtifactMode, views: &Views) -> Result<Target, String> {
-    let path = Path::new(destination);
-    let found = views.places().into_iter().find_map(|(seen, base, below)| {
-        let rest = path.strip_prefix(seen).ok()?;
-        Some((base, Path::new(below).join(rest)))
-    });
-    let (base, path) = found.unwrap_or_else(|| (Base::Task, path.to_owned()));
-    let target = walk(base, &path, &views.task)
-        .ok_or_else(|| "artifact destination path escapes alloc directory".to_owned())?;
-    if mode == ArtifactMode::File && target.path.as_os_str().is_empty() {
+fn target(destination: Result<Place, Escape>, artifact: &Artifact) -> Result<Place, String> {
+    let place =
+        destination.map_err(|_| "artifact destination path escapes alloc directory".to_owned())?;
+    if artifact.mode == ArtifactMode::File && place.below.is_empty() {
         return Err(format!(
-            "mode = \"file\" needs a destination that is a file, and {destination:?} is a directory"
+            "mode = \"file\" needs a destination that is a file, and {:?} is a directory",
+            artifact.destination.value
         ));
     }
-    Ok(target)
-}
-
-/// Follows a path by its text alone, as Nomad does; the kernel holds it to that later.
-fn walk(base: Base, path: &Path, task: &str) -> Option<Target> {
-    // Names from the alloc directory on: the task's directory, or the shared one.
-    let mut names: Vec<Option<&std::ffi::OsStr>> = vec![None];
-    let mut base = base;
-    for part in path.components() {
-        match part {
-            Component::Normal(name) if names.is_empty() => {
-                base = match name {
-                    shared if shared == "alloc" => Base::Shared,
-                    own if own == task => Base::Task,
-                    _ => return None,
-                };
-                names.push(None);
-            }
-            Component::Normal(name) => names.push(Some(name)),
-            Component::ParentDir => {
-                names.pop()?;
-            }
-            _ => {}
-        }
-    }
-    // The alloc directory itself is nobody's.
-    names.first()?;
-    let mut names = names.into_iter().skip(1).flatten().peekable();
-    // A task sees the shared directory below its own.
-    if base == Base::Task && names.peek().is_some_and(|first| *first == "alloc") {
-        base = Base::Shared;
-        names.next();
-    }
-    Some(Target {
-        base,
-        path: names.collect(),
-    })
+    Ok(place)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use jobspec::Spanned;
 
 use super::*;
+use crate::environment::Directories;
+use crate::place::Root;
 
 fn spanned(text: &str) -> Spanned<String> {
     Spanned {
@@ -28,9 +30,7 @@ fn artifact(source: &str) -> Artifact {
 fn views() -> Views {
     Views {
         task: "web".to_owned(),
-        alloc: "/alloc".to_owned(),
-        local: "/local".to_owned(),
-        secrets: "/secrets".to_owned(),
+        directories: Directories::at("/alloc", "/local", "/secrets"),
     }
 }
 
@@ -118,6 +118,10 @@ fn a_part_of_an_archive_is_what_follows_two_slashes() {
     assert_eq!(order.result, directory("x", Some("app-*/bin")));
     assert!(refused("http://h/x.tgz//../y").contains("must be inside the archive"));
     assert!(refused("http://h/x//y").contains("needs an archive"));
+    for whole in ["//", "//.", "//./"] {
+        let order = self::order(&format!("http://h/x.tgz{whole}"));
+        assert_eq!(order.result, directory("x", None), "{whole}");
+    }
 }
 
 #[test]
@@ -177,7 +181,7 @@ fn modes_ask_for_what_they_are() {
     artifact.destination = spanned("local/y");
     let file = resolved(&artifact).unwrap();
     assert_eq!(file.order.result, Outcome::File);
-    assert_eq!(file.target.path, Path::new("local/y"));
+    assert_eq!(file.target.below, ["local", "y"]);
     artifact.destination = spanned(".");
     assert!(
         resolved(&artifact)
@@ -195,14 +199,11 @@ fn modes_ask_for_what_they_are() {
     );
 }
 
-fn goes_to(destination: &str) -> Option<(Base, String)> {
+fn goes_to(destination: &str) -> Option<(Root, String)> {
     let mut artifact = artifact("http://h/x");
     artifact.destination = spanned(destination);
     match resolved(&artifact) {
-        Ok(resolved) => Some((
-            resolved.target.base,
-            resolved.target.path.display().to_string(),
-        )),
+        Ok(resolved) => Some((resolved.target.root, resolved.target.below.join("/"))),
         Err(failure) => {
             let text = failure.to_string();
             assert!(
@@ -217,24 +218,24 @@ fn goes_to(destination: &str) -> Option<(Base, String)> {
 
 #[test]
 fn destinations_are_where_the_task_sees_them() {
-    for (destination, base, path) in [
-        ("local/", Base::Task, "local"),
-        ("/local/a/../b", Base::Task, "local/b"),
-        ("${NOMAD_TASK_DIR}/a", Base::Task, "local/a"),
-        ("${NOMAD_ALLOC_DIR}/data", Base::Shared, "data"),
-        ("/alloc/data", Base::Shared, "data"),
-        ("alloc/data", Base::Shared, "data"),
-        ("../alloc/data", Base::Shared, "data"),
-        ("../web/local", Base::Task, "local"),
-        ("/secrets/k", Base::Task, "secrets/k"),
-        (".", Base::Task, ""),
-        ("/usr/local/bin", Base::Task, "usr/local/bin"),
-        ("/allocated", Base::Task, "allocated"),
-        ("${UNKNOWN}/x", Base::Task, "${UNKNOWN}/x"),
+    for (destination, root, path) in [
+        ("local/", Root::Task, "local"),
+        ("/local/a/../b", Root::Task, "local/b"),
+        ("${NOMAD_TASK_DIR}/a", Root::Task, "local/a"),
+        ("${NOMAD_ALLOC_DIR}/data", Root::Shared, "data"),
+        ("/alloc/data", Root::Shared, "data"),
+        ("alloc/data", Root::Shared, "data"),
+        ("../alloc/data", Root::Shared, "data"),
+        ("../web/local", Root::Task, "local"),
+        ("/secrets/k", Root::Task, "secrets/k"),
+        (".", Root::Task, ""),
+        ("/usr/local/bin", Root::Task, "usr/local/bin"),
+        ("/allocated", Root::Task, "allocated"),
+        ("${UNKNOWN}/x", Root::Task, "${UNKNOWN}/x"),
     ] {
         assert_eq!(
             goes_to(destination),
-            Some((base, path.to_owned())),
+            Some((root, path.to_owned())),
             "{destination}"
         );
     }
@@ -249,8 +250,10 @@ fn no_destination_leaves_the_allocation() {
         "local/../../../x",
         "${UP}",
         "${NOMAD_ALLOC_DIR}/../../x",
-        "/alloc/../other/x",
         "local/../..",
+        "private/x",
+        ".encamp",
+        "../web/private",
     ] {
         assert_eq!(goes_to(destination), None, "{destination}");
     }

@@ -2,7 +2,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -12,20 +12,21 @@ use rustix::fs::{Gid, OFlags, Uid};
 
 use super::confine::{self, Fetcher, Pivot};
 use super::fetcher::VARIABLES;
+use super::heard::Heard;
 use super::launcher::{Ended, Orders, frame};
-use super::order::{Limits, Line, Order, REPORT};
+use super::order::{Limits, Order, REPORT};
 use super::resolve::{Resolved, resolve};
 use super::roles::LAUNCHER;
-use super::{Failure, Views, place};
+use super::{Failure, place};
 use crate::dirs::{Dir, Owner, ROOT};
 use crate::error::{Attempt, HostError};
+use crate::event::TaskEvent;
 use crate::node::ArtifactLimits;
+use crate::place::Views;
 use crate::runner::hook::Stopping;
 use crate::{tree, users_file};
 
-/// What a fetcher gets to say at most; an honest one that takes 30 minutes says less.
-const REPORT_BYTES: u64 = 8 << 20;
-/// How often its report is looked at.
+/// How often a fetcher's report is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// What it gets beyond its own time to say that this is over, and to be gone when it was killed.
 const GRACE: Duration = Duration::from_secs(30);
@@ -43,29 +44,6 @@ pub(crate) struct Site {
     pub(crate) limits: ArtifactLimits,
     /// Whether the host runs from a RAM disk, where no root can be pivoted.
     pub(crate) no_pivot_root: bool,
-}
-
-/// How it goes. Sources are shown without credentials.
-#[derive(Debug)]
-pub(crate) enum Progress<'a> {
-    /// So much has come.
-    Coming {
-        source: &'a str,
-        bytes: u64,
-        total: Option<u64>,
-    },
-    /// Entries of an archive that were not made.
-    LeftOut {
-        source: &'a str,
-        count: u64,
-        first: &'a str,
-    },
-    /// It is where it belongs.
-    Done {
-        source: &'a str,
-        bytes: u64,
-        took: Duration,
-    },
 }
 
 /// The artifacts of one task, some of which may be there already.
@@ -87,10 +65,10 @@ impl Session {
         artifacts: &[Artifact],
         known: impl Fn(&str) -> Option<&'v str>,
         stopping: &Stopping,
-        tell: &mut dyn FnMut(Progress<'_>),
+        tell: &dyn Fn(TaskEvent<'_>),
     ) -> Result<(), Failure> {
         // All of them are looked at before the first is fetched.
-        let limits = self.limits()?;
+        let limits = self.limits();
         let resolved: Vec<Resolved> = artifacts
             .iter()
             .map(|artifact| resolve(artifact, &self.site.views, limits, &known))
@@ -102,35 +80,40 @@ impl Session {
         Ok(())
     }
 
-    /// The operator's limits, and what the disk can take: a twentieth of what is free stays free.
-    fn limits(&self) -> Result<Limits, Failure> {
-        let path = &self.site.alloc_dir;
-        let free = rustix::fs::statvfs(path).attempt(|| format!("ask how full {path:?} is"))?;
-        let bytes = free.f_bavail.saturating_mul(free.f_frsize);
+    /// The operator's.
+    fn limits(&self) -> Limits {
         let limits = &self.site.limits;
-        Ok(Limits {
+        Limits {
             download: limits.http_max_size,
             unpacked: limits.decompression_size_limit,
             files: limits.decompression_file_count_limit,
-            room: Some(bytes - bytes / 20),
+            room: None,
             time: limits.http_read_timeout,
-        })
+        }
+    }
+
+    /// What the disk can take now: a twentieth of what is free stays free.
+    fn room(&self) -> Result<u64, HostError> {
+        let path = &self.site.alloc_dir;
+        let free = rustix::fs::statvfs(path).attempt(|| format!("ask how full {path:?} is"))?;
+        let bytes = free.f_bavail.saturating_mul(free.f_frsize);
+        Ok(bytes - bytes / 20)
     }
 
     fn one(
         &self,
         resolved: &Resolved,
         stopping: &Stopping,
-        tell: &mut dyn FnMut(Progress<'_>),
+        tell: &dyn Fn(TaskEvent<'_>),
     ) -> Result<(), Failure> {
         let began = Instant::now();
         let source = resolved.shown.as_str();
         let staging = Staging::make(&self.site)?;
-        let order = serde_json::to_string(&resolved.order)
-            .map_err(std::io::Error::from)
-            .attempt(|| "write down what is to be fetched".to_owned())?;
-        let mut fetching = Fetching::start(&self.site, &staging, order)?;
-        let bytes = fetching.attend(&resolved.order, source, stopping, tell)?;
+        let mut order = resolved.order.clone();
+        order.limits.room = Some(self.room()?);
+        let mut fetching = Fetching::start(&program()?, &self.site, &staging, &order)?;
+        let bytes = fetching.attend(&order, source, stopping, tell)?;
+        drop(fetching);
         let base = Dir::open(&self.site.alloc_dir)?;
         place::place(&staging.inner, &base, &self.site, &resolved.target).map_err(|reason| {
             Failure::Fetch {
@@ -138,7 +121,7 @@ impl Session {
                 reason,
             }
         })?;
-        tell(Progress::Done {
+        tell(TaskEvent::Fetched {
             source,
             bytes,
             took: began.elapsed(),
@@ -200,31 +183,21 @@ struct Fetching {
     launcher: Child,
     /// Closed, it ends the fetcher.
     tie: Option<ChildStdin>,
-    report: Report,
+    cgroup: cgroup::Paths,
+    report: Heard,
 }
 
 impl Fetching {
-    fn start(site: &Site, staging: &Staging, order: String) -> Result<Fetching, HostError> {
-        let program = program()?;
-        let spec = confine::spec(Fetcher {
-            program: &program,
-            order,
-            staging: staging.inner.path(),
-            scratch: &staging.outer.join(SCRATCH),
-            owner: staging.owner,
-            env: environment(),
-            pivot: if site.no_pivot_root {
-                Pivot::Move
-            } else {
-                Pivot::Root
-            },
-        });
-        let orders = frame(&Orders {
-            spec,
-            cgroup: site.cgroup.clone(),
-        });
+    fn start(
+        program: &Path,
+        site: &Site,
+        staging: &Staging,
+        order: &Order,
+    ) -> Result<Fetching, HostError> {
         let what = || "start the process that fetches artifacts".to_owned();
-        let mut launcher = Command::new(&program)
+        let orders = orders(program, site, staging, order).attempt(what)?;
+        let report = Heard::of(&staging.report).attempt(what)?;
+        let mut launcher = Command::new(program)
             .arg(LAUNCHER)
             .env_clear()
             .current_dir("/")
@@ -233,14 +206,13 @@ impl Fetching {
             .stderr(Stdio::null())
             .spawn()
             .attempt(what)?;
+        // A launcher that does not listen any more says why when its end is awaited.
         let mut tie = launcher.stdin.take();
-        let report = Report::of(&staging.report).attempt(what)?;
-        if let Some(tie) = &mut tie {
-            tie.write_all(&orders).attempt(what)?;
-        }
+        tie = tie.take_if(|tie| tie.write_all(&orders).is_ok());
         Ok(Fetching {
             launcher,
             tie,
+            cgroup: site.cgroup.clone(),
             report,
         })
     }
@@ -251,7 +223,7 @@ impl Fetching {
         order: &Order,
         source: &str,
         stopping: &Stopping,
-        tell: &mut dyn FnMut(Progress<'_>),
+        tell: &dyn Fn(TaskEvent<'_>),
     ) -> Result<u64, Failure> {
         let failed = |reason: String| Failure::Fetch {
             from: source.to_owned(),
@@ -275,19 +247,21 @@ impl Fetching {
         if stopping.is_asked() {
             return Err(Failure::Aborted);
         }
+        self.empty().map_err(failed)?;
         match (self.report.last.take(), ended) {
-            (Some(Ok(bytes)), _) if given_up.is_none() => Ok(bytes),
+            (Some(Ok(bytes)), Ok(Ended::Exited(0))) if given_up.is_none() => Ok(bytes),
             (Some(Err(reason)), _) => Err(failed(reason)),
             _ if given_up.is_some() => Err(failed("it took longer than http_read_timeout".into())),
-            (_, Some(Ended::Failed(reason))) => Err(failed(format!(
+            (_, Ok(Ended::Failed(reason))) => Err(failed(format!(
                 "the process that fetches could not be started: {reason}"
             ))),
-            (_, Some(Ended::Killed(signal))) => Err(failed(format!(
+            (_, Ok(Ended::Killed(signal))) => Err(failed(format!(
                 "the process that fetches was ended by signal {signal}: it may use 1 GiB of memory and write no more than the limits say"
             ))),
-            (_, ended) => Err(failed(format!(
-                "the process that fetches broke off: {ended:?}"
+            (_, Ok(Ended::Exited(code))) => Err(failed(format!(
+                "the process that fetches broke off with exit code {code}"
             ))),
+            (_, Err(lost)) => Err(failed(lost)),
         }
     }
 
@@ -308,14 +282,25 @@ impl Fetching {
         }
     }
 
-    fn ended(&mut self) -> Option<Ended> {
+    /// The launcher's last word, or how it went without one.
+    fn ended(&mut self) -> Result<Ended, String> {
         let mut text = Vec::new();
         if let Some(output) = &mut self.launcher.stdout {
             let _ = output.read_to_end(&mut text);
         }
         self.tie = None;
-        let _ = self.launcher.wait();
-        serde_json::from_slice(&text).ok()
+        let status = self.launcher.wait();
+        serde_json::from_slice(&text).map_err(|_| match status {
+            Ok(status) => format!("the process that launches the fetcher was lost: {status}"),
+            Err(error) => format!("the process that launches the fetcher was lost: {error}"),
+        })
+    }
+
+    /// A launcher that was killed takes nobody along, so whoever is left of the fetcher is ended here. Nobody else is in the
+    /// task's cgroup before the task.
+    fn empty(&self) -> Result<(), String> {
+        let emptied = cgroup::Cgroup::at(&self.cgroup).empty(GRACE);
+        emptied.map_err(|error| format!("the process that fetches cannot be ended: {error}"))
     }
 }
 
@@ -324,7 +309,34 @@ impl Drop for Fetching {
         // Whatever went wrong here, nobody is left behind.
         self.tie = None;
         let _ = self.launcher.wait();
+        let _ = self.empty();
     }
+}
+
+/// What the launcher is told.
+fn orders(
+    program: &Path,
+    site: &Site,
+    staging: &Staging,
+    order: &Order,
+) -> serde_json::Result<Vec<u8>> {
+    let spec = confine::spec(Fetcher {
+        program,
+        order: serde_json::to_string(order)?,
+        staging: staging.inner.path(),
+        scratch: &staging.outer.join(SCRATCH),
+        owner: staging.owner,
+        env: environment(),
+        pivot: if site.no_pivot_root {
+            Pivot::Move
+        } else {
+            Pivot::Root
+        },
+    });
+    frame(&Orders {
+        spec,
+        cgroup: site.cgroup.clone(),
+    })
 }
 
 /// This program's file, if it is still the one that runs.
@@ -347,67 +359,77 @@ fn environment() -> std::collections::BTreeMap<String, String> {
     set.collect()
 }
 
-/// What the fetcher has said so far.
-#[derive(Debug)]
-struct Report {
-    file: File,
-    read: u64,
-    rest: Vec<u8>,
-    /// How it ended, by its own words.
-    last: Option<Result<u64, String>>,
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::artifacts::order::Outcome;
+    use crate::environment::Directories;
+    use crate::testing::{Scratch, root};
 
-impl Report {
-    fn of(file: &File) -> std::io::Result<Report> {
-        Ok(Report {
-            file: file.try_clone()?,
-            read: 0,
-            rest: Vec::new(),
-            last: None,
-        })
-    }
-
-    fn pass_on(&mut self, source: &str, tell: &mut dyn FnMut(Progress<'_>)) {
-        use std::os::unix::fs::FileExt;
-        let mut chunk = [0; 4096];
-        while self.read < REPORT_BYTES {
-            match self.file.read_at(&mut chunk, self.read) {
-                Ok(got) if got > 0 => {
-                    self.read += got as u64;
-                    self.rest.extend(&chunk[..got]);
-                }
-                _ => break,
-            }
-        }
-        while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.rest.drain(..=end).collect();
-            if let Ok(line) = serde_json::from_slice(&line) {
-                self.line(line, source, tell);
-            }
+    fn site(scratch: &Scratch) -> Site {
+        Site {
+            alloc_dir: scratch.path().to_owned(),
+            views: Views {
+                task: "t".to_owned(),
+                directories: Directories::at("/alloc", "/local", "/secrets"),
+            },
+            owner: ROOT,
+            // Nobody is in a cgroup that is not there.
+            cgroup: cgroup::Paths::default(),
+            limits: ArtifactLimits::default(),
+            no_pivot_root: false,
         }
     }
 
-    fn line(&mut self, line: Line, source: &str, tell: &mut dyn FnMut(Progress<'_>)) {
-        match line {
-            Line::Progress { bytes, total } => tell(Progress::Coming {
-                source,
-                bytes,
-                total,
+    #[test]
+    fn a_launcher_that_does_not_listen_is_awaited_and_told_of() {
+        if !root() {
+            return;
+        }
+        let scratch = Scratch::new();
+        let site = site(&scratch);
+        let order = Order {
+            url: "http://h/".to_owned(),
+            // More than a pipe holds.
+            headers: vec![("x".to_owned(), "x".repeat(1 << 20))],
+            insecure: false,
+            sum: None,
+            archive: None,
+            result: Outcome::File,
+            limits: Limits::default(),
+        };
+        let staging = Staging::make(&site).unwrap();
+        let program = Path::new("/bin/false");
+        let mut fetching = Fetching::start(program, &site, &staging, &order).unwrap();
+        let pid = fetching.launcher.id();
+        let stopping = Stopping::default();
+        let failure = fetching
+            .attend(&order, "x", &stopping, &|_| {})
+            .unwrap_err();
+        assert!(
+            failure.to_string().contains("was lost: exit status: 1"),
+            "{failure}"
+        );
+        assert!(!Path::new(&format!("/proc/{pid}/exe")).exists());
+    }
+
+    #[test]
+    fn orders_that_cannot_be_written_are_not_sent() {
+        use std::os::unix::ffi::OsStrExt;
+        let name = std::ffi::OsStr::from_bytes(b"/\xff");
+        let orders = Orders {
+            spec: confine::spec(Fetcher {
+                program: Path::new(name),
+                order: String::new(),
+                staging: Path::new("/"),
+                scratch: Path::new("/"),
+                owner: ROOT,
+                env: environment(),
+                pivot: Pivot::Root,
             }),
-            Line::Unpacking => {}
-            Line::LeftOut { count, first } => tell(Progress::LeftOut {
-                source,
-                count,
-                first: &printable(&first),
-            }),
-            Line::Done { bytes } => self.last = Some(Ok(bytes)),
-            Line::Failed { reason } => self.last = Some(Err(printable(&reason))),
-        }
+            cgroup: cgroup::Paths::default(),
+        };
+        assert!(frame(&orders).is_err());
     }
-}
-
-/// What a stranger says must not move anybody's cursor, nor go on for ever.
-fn printable(text: &str) -> String {
-    let plain = |c: char| if c.is_control() { '?' } else { c };
-    text.chars().take(1000).map(plain).collect()
 }

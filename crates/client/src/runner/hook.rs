@@ -23,6 +23,7 @@ use crate::allocation::{Allocation, Member};
 use crate::artifacts::Artifacts;
 use crate::dirs::Owner;
 use crate::event::TaskEvent;
+use crate::place::Views;
 use crate::runner::order::Message;
 use crate::settings::Settings;
 use crate::template::Templates;
@@ -71,7 +72,7 @@ pub(crate) enum Recovery {
 pub(crate) struct Prestart<'a> {
     /// The task's environment, without what hooks add to it.
     pub(crate) env: &'a BTreeMap<String, String>,
-    /// What hooks add to it; kept from start to start.
+    /// What this hook adds to it; what it added before is gone, unless it has done its work.
     pub(crate) more_env: &'a mut BTreeMap<String, String>,
     /// For what lives on beside the task.
     pub(crate) asks: Asks,
@@ -86,6 +87,8 @@ pub(crate) struct Prestart<'a> {
 pub(crate) struct Ground<'a> {
     pub(crate) member: Member<'a>,
     pub(crate) allocation: &'a Allocation,
+    /// How the task names its directories.
+    pub(crate) views: Views,
     /// The task's.
     pub(crate) cgroup: &'a cgroup::Paths,
     /// Who the task runs as.
@@ -103,6 +106,25 @@ pub(crate) fn of_task(ground: Ground<'_>) -> Vec<Box<dyn Hook + '_>> {
         hooks.push(Box::new(templates));
     }
     hooks
+}
+
+/// A hook, and what came of it so far.
+pub(crate) struct Step<'a> {
+    pub(crate) hook: Box<dyn Hook + 'a>,
+    /// What it has to do before the next start.
+    pub(crate) next: Next,
+    /// What it adds to the task's environment.
+    pub(crate) env: BTreeMap<String, String>,
+}
+
+impl<'a> Step<'a> {
+    pub(crate) fn of(hook: Box<dyn Hook + 'a>) -> Step<'a> {
+        Step {
+            hook,
+            next: Next::Again,
+            env: BTreeMap::new(),
+        }
+    }
 }
 
 /// Whether a task is to end; set from another thread.

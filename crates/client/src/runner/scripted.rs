@@ -20,7 +20,7 @@ use crate::output::{Pumps, Stream};
 use crate::restart::Tracker;
 use crate::runner::allocation::{AllocEnd, AllocRunner, Message, Seat, Times};
 use crate::runner::chronicle::{Chronicle, Reporter, Voice};
-use crate::runner::hook::{Asks, Hook, Next, Stopping};
+use crate::runner::hook::{Asks, Hook, Step, Stopping};
 use crate::runner::lifecycle::{Role, Stage, TaskState};
 use crate::runner::order::{self, Configures, Stop, TaskEnd};
 use crate::runner::task::TaskRunner;
@@ -331,11 +331,7 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
                             log,
                         },
                         configures: &Plain(part.task.name.clone()),
-                        hooks: part
-                            .hooks
-                            .into_iter()
-                            .map(|hook| (hook, Next::Again))
-                            .collect(),
+                        steps: part.hooks.into_iter().map(Step::of).collect(),
                         stop: part.stop,
                         tracker: Tracker::of(policy, kind, &part.task, Instant::now()),
                         pumps,
@@ -343,7 +339,6 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
                         inbox,
                         reporter,
                         stopping,
-                        more_env: BTreeMap::new(),
                         ear,
                         telling: Telling::BadEnds,
                         starts: 0,

@@ -22,7 +22,7 @@ use crate::output::Pumps;
 use crate::restart::{Ended, Tracker, Verdict};
 use crate::runner::attend::Why;
 use crate::runner::chronicle::Reporter;
-use crate::runner::hook::{Asks, Hook, HookError, Next, Prestart, Recovery, Stopping};
+use crate::runner::hook::{Asks, HookError, Next, Prestart, Recovery, Step, Stopping};
 use crate::runner::lifecycle::TaskState;
 use crate::runner::order::{Configures, Fault, Message, Order, Stop, TaskEnd};
 use crate::running::{Running, Starts};
@@ -33,8 +33,8 @@ use crate::{exit, ids};
 pub(crate) struct TaskRunner<'a, S: Starts> {
     pub(crate) driver: &'a S,
     pub(crate) configures: &'a dyn Configures,
-    /// In their order, with what they have to do before the next start.
-    pub(crate) hooks: Vec<(Box<dyn Hook + 'a>, Next)>,
+    /// The hooks, in their order.
+    pub(crate) steps: Vec<Step<'a>>,
     pub(crate) stop: Stop,
     pub(crate) tracker: Tracker,
     pub(crate) pumps: &'a Pumps,
@@ -42,7 +42,6 @@ pub(crate) struct TaskRunner<'a, S: Starts> {
     pub(crate) inbox: Inbox<Message>,
     pub(crate) reporter: Reporter<'a>,
     pub(crate) stopping: Stopping,
-    pub(crate) more_env: BTreeMap<String, String>,
     /// Who listens to what is denied.
     pub(crate) ear: &'a Ear,
     pub(crate) telling: Telling,
@@ -70,7 +69,7 @@ impl<S: Starts> TaskRunner<'_, S> {
             Some(None) => self.live(&mut end),
             order => self.be_killed(order.flatten().unwrap_or_default(), &mut end),
         }
-        self.hooks.iter_mut().for_each(|(hook, _)| hook.stop());
+        self.steps.iter_mut().for_each(|step| step.hook.stop());
         self.reporter.state(TaskState::Dead { failed: end.failed });
         end
     }
@@ -128,7 +127,7 @@ impl<S: Starts> TaskRunner<'_, S> {
         let give_up = |fault| (fault, Recovery::GiveUp);
         let mut task = self
             .configures
-            .config(&self.more_env)
+            .config(&self.more_env())
             .map_err(|mistakes| give_up(Fault::Job(mistakes)))?;
         task.id = ids::task_id(&task.alloc_id, &task.name)
             .map_err(|error| give_up(Fault::Host(error)))?;
@@ -167,35 +166,30 @@ impl<S: Starts> TaskRunner<'_, S> {
 
     /// Calls the hooks, in their order, as long as nobody wants the task to end.
     fn prepare(&mut self) -> Result<(), (Fault, Recovery)> {
-        let due = self
-            .hooks
-            .iter()
-            .filter(|(_, next)| *next == Next::Again)
-            .count();
-        if due == 0 {
+        if self.steps.iter().all(|step| step.next == Next::Done) {
             return Ok(());
         }
         let env = self.configures.env(&BTreeMap::new());
         let reporter = &self.reporter;
         let tell = |event: TaskEvent<'_>| reporter.say(event);
-        for (hook, next) in self
-            .hooks
-            .iter_mut()
-            .filter(|(_, next)| *next == Next::Again)
-        {
+        for step in &mut self.steps {
+            if step.next == Next::Done {
+                continue;
+            }
             if self.stopping.is_asked() {
                 return Ok(());
             }
+            step.env.clear();
             let mut start = Prestart {
                 env: &env,
-                more_env: &mut self.more_env,
+                more_env: &mut step.env,
                 asks: Asks(self.inbox.sender()),
                 stopping: &self.stopping,
                 tell: &tell,
             };
-            *next = hook.prestart(&mut start).map_err(|failed| {
+            step.next = step.hook.prestart(&mut start).map_err(|failed| {
                 let HookError { source, recovery } = failed;
-                let (hook, words) = (hook.name(), driver::in_one_line(&*source));
+                let (hook, words) = (step.hook.name(), driver::in_one_line(&*source));
                 tell(TaskEvent::HookFailed {
                     hook,
                     error: &words,
@@ -204,6 +198,12 @@ impl<S: Starts> TaskRunner<'_, S> {
             })?;
         }
         Ok(())
+    }
+
+    /// What hooks add to the task's environment; the later one has the last word.
+    fn more_env(&self) -> BTreeMap<String, String> {
+        let all = self.steps.iter().flat_map(|step| step.env.clone());
+        all.collect()
     }
 
     fn begin(&mut self, running: &S::Task) {
@@ -221,7 +221,7 @@ impl<S: Starts> TaskRunner<'_, S> {
             self.reporter.say(TaskEvent::Landlock(landlock));
         }
         self.reporter.state(TaskState::Running);
-        self.hooks.iter_mut().for_each(|(hook, _)| hook.started());
+        self.steps.iter_mut().for_each(|step| step.hook.started());
     }
 
     /// What follows an end that nobody asked for. `None`: nothing.

@@ -1,7 +1,6 @@
 //! The templates of one task: rendered together, and again those of them whose files have changed.
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use jobspec::{Scope, Template, TemplateText};
@@ -9,10 +8,11 @@ use sha2::{Digest, Sha256};
 
 use super::files::{Look, Roots, Version};
 use super::functions::Surroundings;
-use super::place::{self, Place};
 use super::render::{Form, Trouble, render};
 use super::{check, env_file};
+use crate::environment::value_of;
 use crate::error::HostError;
+use crate::place::{Place, Views};
 
 /// Why a template did not become a file.
 #[derive(Debug, thiserror::Error)]
@@ -64,29 +64,13 @@ pub(crate) struct Scene {
     pub(crate) env: BTreeMap<String, String>,
     pub(crate) node: Arc<Scope>,
     pub(crate) roots: Roots,
-    /// Where the task sees T, if not at its root.
-    pub(crate) seen: Option<PathBuf>,
+    pub(crate) views: Views,
 }
 
 impl Scene {
     fn variable(&self, name: &str) -> Option<&str> {
-        variable(name, &self.env, &self.node)
+        value_of(name, &self.env, &self.node)
     }
-}
-
-/// A variable of the task, or by its prefix what is known of the node.
-pub(crate) fn variable<'v>(
-    name: &str,
-    env: &'v BTreeMap<String, String>,
-    node: &'v Scope,
-) -> Option<&'v str> {
-    let of_node = name.split_once('.').and_then(|(root, rest)| match root {
-        "attr" => node.attr.get(rest),
-        "node" => node.node.get(rest),
-        "meta" => node.meta.get(rest),
-        _ => None,
-    });
-    of_node.or_else(|| env.get(name)).map(String::as_str)
 }
 
 /// One template and what became of it.
@@ -196,7 +180,7 @@ impl Blocks {
 
 fn destination(template: &Template, scene: &Scene) -> Result<Place, Failure> {
     let written = &template.destination.value;
-    let place = place::of_argument(written, |name| scene.variable(name));
+    let place = scene.views.argument(written, |name| scene.variable(name));
     place.map_err(|_| Failure::Escape {
         template: written.clone(),
         which: "template destination",
@@ -272,7 +256,10 @@ impl Reading<'_> {
     }
 
     fn source(&mut self, template: &str, path: &str) -> Result<String, Failure> {
-        let place = place::of_argument(path, |name| self.scene.variable(name));
+        let place = self
+            .scene
+            .views
+            .argument(path, |name| self.scene.variable(name));
         let place = place.map_err(|_| Failure::Escape {
             template: template.to_owned(),
             which: "template source",
@@ -302,7 +289,7 @@ impl Surroundings for Reading<'_> {
     }
 
     fn file(&mut self, path: &str) -> Result<Vec<u8>, String> {
-        let place = place::of_task(path, self.scene.seen.as_deref());
+        let place = self.scene.views.own(path);
         let place = place.map_err(|_| format!("'{path}' is outside of sandbox"))?;
         self.read(place).map_err(|why| format!("{path}: {why}"))
     }

@@ -4,14 +4,13 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
+use rustix::fs::{self, FallocateFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Uid};
 use rustix::io::Errno;
 
 use super::go::MAX_OUTPUT;
-use super::place::{Place, Root};
-use crate::dirs::{Dir, ROOT};
+use crate::dirs::{self, Dir, ROOT};
 use crate::error::{Attempt, HostError};
-use crate::ids;
+use crate::place::{Place, Root};
 
 /// The two directories, open.
 #[derive(Debug)]
@@ -111,7 +110,8 @@ impl Roots {
         if !place.is_mounted_whole() && in_place(&dir, name, bytes, look) {
             return Ok(());
         }
-        replace(&dir, name, bytes, look)
+        let put = dirs::put(&dir, name, |file| fill(file, bytes, look));
+        put.attempt(|| format!("write {}", dir.path().join(name).display()))
     }
 }
 
@@ -130,23 +130,6 @@ fn version(file: BorrowedFd<'_>) -> Result<Version, String> {
         changed: (stat.st_ctime, stat.st_ctime_nsec),
         modified: (stat.st_mtime, stat.st_mtime_nsec),
     })
-}
-
-/// Writes beside it and renames: whoever reads sees the old file or the new one.
-fn replace(dir: &Dir, name: &str, bytes: &[u8], look: Look) -> Result<(), HostError> {
-    let path = dir.path().join(name);
-    let what = || format!("write {}", path.display());
-    let fresh = format!(".encamp-{:08x}", ids::random()?);
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-    let mut file = dir.file(&fresh, flags)?;
-    let written = fill(&mut file, bytes, look).and_then(|()| {
-        // A rename does not go over a directory, and a link in the file's place goes away itself.
-        fs::renameat(dir.as_fd(), &fresh, dir.as_fd(), name).map_err(std::io::Error::from)
-    });
-    if written.is_err() {
-        let _ = fs::unlinkat(dir.as_fd(), &fresh, AtFlags::empty());
-    }
-    written.attempt(what)
 }
 
 fn fill(file: &mut File, bytes: &[u8], look: Look) -> std::io::Result<()> {
@@ -176,5 +159,17 @@ fn in_place(dir: &Dir, name: &str, bytes: &[u8], look: Look) -> bool {
     let is_ours = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
         && stat.st_nlink == 1
         && stat.st_uid == look.uid.unwrap_or(ROOT.uid);
-    is_ours && file.set_len(0).is_ok() && fill(&mut file, bytes, look).is_ok()
+    // The old text stands until there is room for the new one, and goes when that is there.
+    is_ours && has_room(&file, bytes) && fill(&mut file, bytes, look).is_ok() && {
+        file.set_len(bytes.len() as u64).is_ok()
+    }
+}
+
+/// Takes the room that a file needs for its new text. A file system that cannot tell does so when it is written.
+fn has_room(file: &File, bytes: &[u8]) -> bool {
+    let length = bytes.len().max(1) as u64;
+    !matches!(
+        fs::fallocate(file, FallocateFlags::KEEP_SIZE, 0, length),
+        Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG)
+    )
 }

@@ -1,12 +1,11 @@
 //! Templates as a step before each start of a task.
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jobspec::{Change, ChangeScript};
 
 use super::blocks::{Blocks, Scene};
 use super::files::Roots;
-use super::watch::{Action, Watched, watch};
+use super::watch::{Action, Watch, Watched, watch};
 use crate::dirs::Dir;
 use crate::error::HostError;
 use crate::runner::hook::{
@@ -21,6 +20,8 @@ pub(crate) struct Templates<'a> {
     ground: Ground<'a>,
     /// Once they are rendered.
     watched: Option<(Arc<Watched>, Asks)>,
+    /// If any of them can change.
+    watch: Option<Watch>,
     /// Scripts to be run after the first rendering.
     first: Vec<ChangeScript>,
 }
@@ -38,6 +39,7 @@ impl<'a> Templates<'a> {
         (!templates.is_empty()).then(|| Templates {
             first: scripts.collect(),
             watched: None,
+            watch: None,
             ground,
         })
     }
@@ -55,7 +57,7 @@ impl<'a> Templates<'a> {
             env: start.env.clone(),
             node: self.ground.allocation.node.clone(),
             roots: self.roots().map_err(give_up)?,
-            seen: seen(start),
+            views: self.ground.views.clone(),
         };
         let mut blocks = Blocks::new(&self.ground.member.task.templates, scene).map_err(give_up)?;
         blocks.render().map_err(give_up)?;
@@ -66,7 +68,8 @@ impl<'a> Templates<'a> {
     fn begin_to_watch(&mut self, watched: Arc<Watched>, asks: Asks) -> Result<(), HookError> {
         if watched.blocks().can_change() {
             let to = asks.clone();
-            watch(&watched, move |action| to.send(ask(action))).map_err(give_up)?;
+            let watch = watch(&watched, move |action| to.send(ask(action)));
+            self.watch = Some(watch.map_err(give_up)?);
         }
         self.watched = Some((watched, asks));
         Ok(())
@@ -94,9 +97,10 @@ impl Hook for Templates<'_> {
             return Ok(Next::Done);
         };
         let blocks = watched.blocks();
-        for (name, value) in blocks.env() {
-            start.more_env.insert(name.clone(), value.clone());
-        }
+        let env = blocks.env();
+        start
+            .more_env
+            .extend(env.map(|(name, value)| (name.clone(), value.clone())));
         // What was rendered again since then is in the environment of the next start only.
         Ok(if blocks.has_env() || renders_again {
             Next::Again
@@ -114,17 +118,8 @@ impl Hook for Templates<'_> {
     }
 
     fn stop(&mut self) {
-        if let Some((watched, _)) = &self.watched {
-            watched.stop();
-        }
+        self.watch = None;
     }
-}
-
-/// Where the task sees T, if not at its root: there it sees its `local`.
-fn seen(start: &Prestart<'_>) -> Option<PathBuf> {
-    let local = start.env.get("NOMAD_TASK_DIR")?;
-    let task = Path::new(local).parent()?;
-    (task != Path::new("/")).then(|| task.to_owned())
 }
 
 /// What a template failed at stays wrong however often it is tried.

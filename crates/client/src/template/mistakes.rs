@@ -1,27 +1,24 @@
 //! What can be said of templates before anything is made, each mistake with its place in the job file.
-use std::collections::BTreeMap;
+use jobspec::{Change, Diagnostic, Span, Task, Template, TemplateText};
 
-use jobspec::{Change, Diagnostic, Scope, Span, Task, Template, TemplateText};
-
-use super::blocks::{mistake, variable};
-use super::place;
+use super::blocks::mistake;
 use super::render::Trouble;
 use crate::config::{Code, diagnostic};
+use crate::place::{Escape, Views};
 use crate::signals;
 
 /// Every mistake in the templates of a task, as far as its environment is known.
-pub(crate) fn mistakes(
+pub(crate) fn mistakes<'v>(
     task: &Task,
-    env: &BTreeMap<String, String>,
-    node: &Scope,
+    views: &Views,
+    value: impl Fn(&str) -> Option<&'v str>,
 ) -> Vec<Diagnostic> {
-    let value = |name: &str| variable(name, env, node);
     let templates = task.templates.iter();
     let found = templates.flat_map(|template| {
         [
             mistake(template).map(|trouble| of_text(template, &trouble)),
-            of_destination(template, value),
-            of_source(template, value),
+            of_destination(template, views, &value),
+            of_source(template, views, &value),
             of_signal(template),
         ]
     });
@@ -61,11 +58,12 @@ fn place_of(template: &Template, trouble: &Trouble) -> Span {
 
 fn of_destination<'v>(
     template: &Template,
+    views: &Views,
     value: impl Fn(&str) -> Option<&'v str>,
 ) -> Option<Mistake> {
     let written = &template.destination;
-    let detail = match place::of_argument(&written.value, value) {
-        Err(place::Escape) => format!(
+    let detail = match views.argument(&written.value, value) {
+        Err(Escape) => format!(
             "template destination path escapes alloc directory: {}; write below local, secrets, or another directory of \
              the task, or below alloc",
             written.value
@@ -81,12 +79,16 @@ fn of_destination<'v>(
     Some((detail, written.span.clone()))
 }
 
-fn of_source<'v>(template: &Template, value: impl Fn(&str) -> Option<&'v str>) -> Option<Mistake> {
+fn of_source<'v>(
+    template: &Template,
+    views: &Views,
+    value: impl Fn(&str) -> Option<&'v str>,
+) -> Option<Mistake> {
     let TemplateText::Source(source) = &template.from else {
         return None;
     };
-    match place::of_argument(&source.value, value) {
-        Err(place::Escape) => Some((
+    match views.argument(&source.value, value) {
+        Err(Escape) => Some((
             format!(
                 "template source path escapes alloc directory: {}; an artifact can bring a file there",
                 source.value

@@ -15,7 +15,6 @@ mod functions;
 mod go;
 mod hook;
 mod mistakes;
-mod place;
 mod render;
 #[cfg(test)]
 mod tests;

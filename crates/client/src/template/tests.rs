@@ -3,15 +3,17 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, TryRecvError, channel};
 use std::time::Duration;
 
 use jobspec::{Change, ChangeScript, Scope, Spanned, Template, TemplateText, Wait};
 
 use super::blocks::{Blocks, Failure, Scene};
 use super::files::Roots;
-use super::watch::{Action, Watched, decide, watch};
+use super::watch::{Action, Watch, Watched, decide, watch};
 use crate::dirs::Dir;
+use crate::environment::Directories;
+use crate::place::Views;
 use crate::testing::{Scratch, root};
 
 fn spanned(value: &str) -> Spanned<String> {
@@ -70,7 +72,10 @@ fn blocks(world: &Path, templates: &[Template]) -> Result<Blocks, Failure> {
             task: Dir::open(&world.join("t")).unwrap(),
             shared: Dir::open(&world.join("alloc")).unwrap(),
         },
-        seen: None,
+        views: Views {
+            task: "t".to_owned(),
+            directories: Directories::at("/alloc", "/local", "/secrets"),
+        },
     };
     Blocks::new(templates, scene)
 }
@@ -286,11 +291,11 @@ fn what_is_too_large_is_refused() {
     assert!(rendered(world.path(), &[template(&yaml, "local/x")]).is_err());
 }
 
-fn watched(world: &Path, templates: &[Template]) -> (std::sync::Arc<Watched>, Receiver<Action>) {
+fn watched(world: &Path, templates: &[Template]) -> (Watch, Receiver<Action>) {
     let watched = Watched::new(rendered(world, templates).unwrap());
     let (to, actions) = channel();
-    watch(&watched, move |action| drop(to.send(action))).unwrap();
-    (watched, actions)
+    let watch = watch(&watched, move |action| drop(to.send(action))).unwrap();
+    (watch, actions)
 }
 
 const LONG: Duration = Duration::from_secs(60);
@@ -309,7 +314,7 @@ fn a_file_that_changes_is_rendered_again_and_leads_to_one_action() {
     once.once = true;
     let first = template("{{ file \"local/in\" }}", "bin/out");
     let second = template("{{ file \"local/in\" }}?", "local/second");
-    let (watched, actions) = watched(at, &[first, second, quiet, once]);
+    let (watch, actions) = watched(at, &[first, second, quiet, once]);
     let before = at.join("t/bin/out").metadata().unwrap().ino();
     // Replaced as a whole, and missing for a moment.
     std::fs::remove_file(at.join("t/local/in")).unwrap();
@@ -322,11 +327,41 @@ fn a_file_that_changes_is_rendered_again_and_leads_to_one_action() {
     assert_eq!(text(at, "t/local/once"), "one");
     // A task that has this file mounted sees the new text only in the old file.
     assert_eq!(at.join("t/bin/out").metadata().unwrap().ino(), before);
-    watched.stop();
-    assert!(
-        actions.recv_timeout(LONG).is_err(),
-        "the thread ends, and with it its channel"
+    drop(watch);
+    assert_eq!(
+        actions.try_recv(),
+        Err(TryRecvError::Disconnected),
+        "the thread has ended, and with it its channel"
     );
+}
+
+#[test]
+fn a_disk_that_is_full_leaves_the_file_as_it_is() {
+    if !root() {
+        return;
+    }
+    let world = world();
+    let at = world.path();
+    std::fs::create_dir(at.join("t/bin")).unwrap();
+    // Unmounted with the world.
+    let small = c"size=64k";
+    rustix::mount::mount(
+        "small",
+        at.join("t/bin"),
+        "tmpfs",
+        rustix::mount::MountFlags::empty(),
+        small,
+    )
+    .unwrap();
+    let old = "x".repeat(40_000);
+    rendered(at, &[template(&old, "bin/x")]).unwrap();
+    let before = at.join("t/bin/x").metadata().unwrap().ino();
+    let failure = rendered(at, &[template(&"y".repeat(100_000), "bin/x")]).unwrap_err();
+    assert!(failure.contains("bin/x"), "{failure}");
+    assert_eq!(text(at, "t/bin/x"), old);
+    rendered(at, &[template("shorter", "bin/x")]).unwrap();
+    assert_eq!(text(at, "t/bin/x"), "shorter");
+    assert_eq!(at.join("t/bin/x").metadata().unwrap().ino(), before);
 }
 
 #[test]

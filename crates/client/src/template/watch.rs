@@ -4,7 +4,7 @@
 //! that was not there before, and looking sees each of these alike.
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jobspec::{Change, ChangeScript, Template, Wait};
@@ -58,7 +58,7 @@ impl Watched {
         self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
         self.stop.notify_all();
     }
@@ -73,17 +73,37 @@ impl Watched {
     }
 }
 
-/// Watches until it is told to stop.
+/// The thread that watches. Once this is dropped there is none, and nothing is written any more.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    watched: Arc<Watched>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.watched.stop();
+        if let Some(thread) = self.thread.take() {
+            // It has said what there was to say; that it has ended is what matters.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Watches until what it gives back is dropped.
 pub(crate) fn watch(
     watched: &Arc<Watched>,
     act: impl Fn(Action) + Send + 'static,
-) -> Result<(), HostError> {
-    let watched = Arc::clone(watched);
-    thread::Builder::new()
+) -> Result<Watch, HostError> {
+    let theirs = Arc::clone(watched);
+    let thread = thread::Builder::new()
         .name("templates".to_owned())
-        .spawn(move || while turn(&watched, &act) {})
-        .attempt(|| "start a thread".to_owned())
-        .map(drop)
+        .spawn(move || while turn(&theirs, &act) {})
+        .attempt(|| "start a thread".to_owned())?;
+    Ok(Watch {
+        watched: Arc::clone(watched),
+        thread: Some(thread),
+    })
 }
 
 /// Looks once. False at the end.

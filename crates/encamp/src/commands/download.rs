@@ -1,6 +1,6 @@
 //! How far a download is: a bar that is drawn over itself, for a person who looks on.
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::terminal;
 
@@ -12,50 +12,31 @@ const CLEAR: &str = "\r\x1b[K";
 
 /// The last line of a terminal, while something is fetched.
 #[derive(Debug, Default)]
-pub(crate) struct Bar(Mutex<Option<Drawn>>);
-
-/// What is being fetched.
-#[derive(Debug)]
-struct Drawn {
-    source: String,
-    began: Instant,
+pub(crate) struct Bar {
+    drawn: AtomicBool,
 }
 
 impl Bar {
-    fn drawn(&self) -> MutexGuard<'_, Option<Drawn>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// What draws it anew, if a person looks on.
     pub(crate) fn draw(
         &self,
         task: &str,
         source: &str,
-        bytes: u64,
-        total: Option<u64>,
+        far: (u64, Option<u64>),
+        took: Duration,
     ) -> Option<String> {
         if !terminal::is_interactive() {
             return None;
         }
-        let mut drawn = self.drawn();
-        if drawn.as_ref().is_none_or(|drawn| drawn.source != source) {
-            *drawn = Some(Drawn {
-                source: source.to_owned(),
-                began: Instant::now(),
-            });
-        }
-        let took = drawn
-            .as_ref()
-            .map_or(Duration::ZERO, |drawn| drawn.began.elapsed());
-        let text = line(task, source, (bytes, total), took);
-        Some(format!("{CLEAR}{text}"))
+        self.drawn.store(true, Ordering::Relaxed);
+        Some(format!("{CLEAR}{}", line(task, source, far, took)))
     }
 
     /// Makes room for a line of another kind.
     pub(crate) fn clear(&self) -> &'static str {
-        match self.drawn().take() {
-            Some(_) => CLEAR,
-            None => "",
+        match self.drawn.swap(false, Ordering::Relaxed) {
+            true => CLEAR,
+            false => "",
         }
     }
 }

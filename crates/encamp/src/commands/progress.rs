@@ -66,12 +66,12 @@ impl<'a> Progress<'a> {
                     source,
                     bytes,
                     total,
+                    took,
                 },
             ) = event
             {
-                let drawn = self
-                    .bar
-                    .draw(&self.names.name(*whose), source, *bytes, *total);
+                let task = self.names.name(*whose);
+                let drawn = self.bar.draw(&task, source, (*bytes, *total), *took);
                 return drawn.into_iter().for_each(|text| self.writer.say(text));
             }
             let lines = self.lines(event);

@@ -4,6 +4,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
 use crate::artifacts::order::{Sum, SumKind};
+use crate::digits::hex;
 
 /// A sum that grows.
 #[derive(Debug, Clone)]
@@ -41,10 +42,6 @@ impl Hasher {
             Hasher::Sha512(sum) => hex(&sum.finalize()),
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The first sum in a list that is for one of these names, or for no name.

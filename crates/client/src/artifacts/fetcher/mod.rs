@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustix::process::{DumpableBehavior, Resource, Rlimit};
 
@@ -169,9 +169,6 @@ fn within(bytes: u64, limits: &Limits) -> Result<(), Problem> {
         _ => Ok(()),
     }
 }
-
-/// Between two reports of how far it is.
-const PAUSE: Duration = Duration::from_millis(100);
 
 #[cfg(test)]
 mod tests;

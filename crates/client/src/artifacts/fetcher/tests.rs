@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 use std::fs;
 use std::thread;
+use std::time::Duration;
 
 use super::*;
 use crate::artifacts::order::{Outcome, SumKind};

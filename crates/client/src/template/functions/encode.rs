@@ -7,6 +7,7 @@ use sha2::Sha256;
 
 use super::super::go::{Parameter, Value};
 use super::{Entry, bytes, entry, json, toml, word, yaml, yaml_write};
+use crate::digits::hex;
 
 use Parameter::{Any, Text};
 
@@ -24,10 +25,10 @@ pub(super) const TABLE: &[Entry] = &[
         Ok(Value::text(URL_SAFE.encode(bytes(args, 0))))
     }),
     entry("sha256Hex", &[Text], None, |_, args| {
-        Ok(hex(&Sha256::digest(bytes(args, 0))))
+        Ok(Value::text(hex(&Sha256::digest(bytes(args, 0)))))
     }),
     entry("md5sum", &[Text], None, |_, args| {
-        Ok(hex(&Md5::digest(bytes(args, 0))))
+        Ok(Value::text(hex(&Md5::digest(bytes(args, 0)))))
     }),
     entry("hmacSHA256Hex", &[Text, Text], None, |_, args| hmac(args)),
     entry("parseJSON", &[Text], None, |_, args| match bytes(args, 0) {
@@ -95,14 +96,9 @@ fn decoded(name: &str, engine: &impl Engine, args: &[Value]) -> Result<Value, St
         .map_err(|error| format!("{name}: illegal base64 data: {error}"))
 }
 
-fn hex(bytes: &[u8]) -> Value {
-    let digits = bytes.iter().map(|byte| format!("{byte:02x}"));
-    Value::text(digits.collect::<String>())
-}
-
 fn hmac(args: &[Value]) -> Result<Value, String> {
     let (message, key) = (bytes(args, 0), bytes(args, 1));
     let mut mac = Hmac::<Sha256>::new_from_slice(key).map_err(|error| error.to_string())?;
     mac.update(message);
-    Ok(hex(&mac.finalize().into_bytes()))
+    Ok(Value::text(hex(&mac.finalize().into_bytes())))
 }

@@ -9,7 +9,7 @@ use super::Rendering;
 /// What one expression may take when it is compiled.
 const MAX_SIZE: usize = 1 << 20;
 /// How many are kept.
-const MOST_KEPT: usize = 32;
+const MOST_KEPT: usize = 128;
 
 /// Expressions that are compiled.
 pub(super) type Expressions = BTreeMap<String, Regex>;

@@ -69,8 +69,8 @@ fn map_set(
     Ok(Value::text(""))
 }
 
-/// What it costs to copy an entry, or a value of one.
-const ENTRY: usize = 64;
+/// What it costs to copy an entry with its name, or a value of one: the copies are made one by one.
+const ENTRY: usize = 512;
 
 fn map_values(map: Option<&Value>, budget: &mut Budget) -> Result<Value, String> {
     match map {

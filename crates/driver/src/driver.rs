@@ -18,9 +18,10 @@ use crate::lower::Given;
 use crate::options::{self, Opt, Values, tables};
 use crate::remembered::Remembered;
 use crate::resolver::Resolver;
+use crate::start::host;
 use crate::task_config::{NetworkMode, TaskConfig};
-use crate::users::{self, User};
-use crate::{exec, exec2, fingerprint, lower};
+use crate::users::{self, NoUser, User};
+use crate::{exec, exec2, fingerprint, handle, lower};
 
 /// What a task gets of no agent.
 static NO_AGENT: BTreeMap<String, String> = BTreeMap::new();
@@ -74,6 +75,8 @@ impl Driver {
             Kind::Exec2 => Operator::Exec2(exec2::Operator::read(&values, supported)?),
         };
         let hidden = outermost(&place);
+        // Read while there are descriptors: a handle without it would be taken for one of another boot.
+        handle::boot_id();
         Ok(Driver(Arc::new(Configured {
             operator,
             place,
@@ -263,8 +266,8 @@ fn exec_user(task: &TaskConfig, operator: &exec::Operator) -> Result<User, Start
     };
     let refuse =
         |reason: String| StartError::User(format!("failed host user validation: {reason}"));
-    let user = users::by_name(name)
-        .map_err(|unknown| refuse(format!("failed to identify user {name:?}: {unknown}")))?;
+    let unknown = |told: String| refuse(format!("failed to identify user {name:?}: {told}"));
+    let user = users::by_name(name).map_err(|error| no_user(error, unknown))?;
     operator.admit(&user).map_err(refuse)?;
     Ok(user)
 }
@@ -276,12 +279,21 @@ fn exec2_user(task: &TaskConfig) -> Result<User, StartError> {
     if let Some(user) = users::dynamic(&task.user) {
         return Ok(user);
     }
-    users::by_name(&task.user).map_err(|unknown| {
+    let unknown = |told: String| {
         StartError::User(format!(
-            "failed to lookup user: error looking up user {:?}: {unknown}",
+            "failed to lookup user: error looking up user {:?}: {told}",
             task.user
         ))
-    })
+    };
+    users::by_name(&task.user).map_err(|error| no_user(error, unknown))
+}
+
+/// A name that nobody has is the job's mistake; a database that cannot be asked is the host's trouble, and may pass.
+fn no_user(error: NoUser, unknown: impl Fn(String) -> StartError) -> StartError {
+    match error {
+        NoUser::Unknown(_) => unknown(error.to_string()),
+        NoUser::Unreadable { .. } => host("look the task's user up", error),
+    }
 }
 
 /// Nomad's client forgets the dynamic user at a restart, but the task directory is still that user's.

@@ -2,6 +2,7 @@
 //! since Nomad's client does not give the task's configuration back.
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use sandbox::Enforcement;
@@ -170,11 +171,19 @@ impl Handle {
     }
 }
 
-/// Of this boot; empty when the kernel does not tell, and then equal to that of the next start only by the same silence.
+/// Of this boot; empty when the kernel does not tell, and then equal to that of the next start only by the same silence. What was read
+/// once is kept: short of descriptors, the kernel would seem to tell nothing.
 pub(crate) fn boot_id() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .map(|id| id.trim().to_owned())
-        .unwrap_or_default()
+    static READ: OnceLock<String> = OnceLock::new();
+    if let Some(id) = READ.get() {
+        return id.clone();
+    }
+    let read = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let id = read.map(|id| id.trim().to_owned()).unwrap_or_default();
+    if !id.is_empty() {
+        READ.get_or_init(|| id.clone());
+    }
+    id
 }
 
 #[cfg(test)]

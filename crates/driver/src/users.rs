@@ -20,21 +20,49 @@ pub struct User {
     pub home: String,
 }
 
-/// A name that no source of the host's database knows.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("user: unknown user {}", .0.escape_debug())]
-pub struct Unknown(pub String);
+/// Why a name led to no user.
+#[derive(Debug, thiserror::Error)]
+pub enum NoUser {
+    /// No source of the host's database knows it.
+    #[error("user: unknown user {}", .0.escape_debug())]
+    Unknown(String),
+    /// A source could not be asked: whether somebody has that name is not known.
+    #[error("{asked}")]
+    Unreadable {
+        /// What was attempted.
+        asked: &'static str,
+        /// Why that failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
 
 /// Looks a name up in `/etc/passwd` and `/etc/group`, then through getent(1) for directories beyond the files.
 ///
 /// # Errors
-/// When nobody has that name.
-pub fn by_name(name: &str) -> Result<User, Unknown> {
-    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let group = std::fs::read_to_string("/etc/group").unwrap_or_default();
-    in_files(name, &passwd, &group)
-        .or_else(|| by_getent(name))
-        .ok_or_else(|| Unknown(name.to_owned()))
+/// When nobody has that name, or when nobody could be asked.
+pub fn by_name(name: &str) -> Result<User, NoUser> {
+    let passwd = text("/etc/passwd", "read /etc/passwd")?;
+    let group = text("/etc/group", "read /etc/group")?;
+    let found = match in_files(name, &passwd, &group) {
+        None => by_getent(name)?,
+        found => found,
+    };
+    found.ok_or_else(|| NoUser::Unknown(name.to_owned()))
+}
+
+/// Nothing where there is no such file: other sources may know more.
+fn text(path: &str, asked: &'static str) -> Result<String, NoUser> {
+    absent_or(std::fs::read_to_string(path), asked).map(Option::unwrap_or_default)
+}
+
+/// `None` for what does not exist.
+fn absent_or<T>(result: std::io::Result<T>, asked: &'static str) -> Result<Option<T>, NoUser> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(NoUser::Unreadable { asked, source }),
+    }
 }
 
 /// The user that Nomad's client picked from its pool: `nomad-<uid>`, in no database.
@@ -108,33 +136,34 @@ fn id(text: &str) -> Option<u32> {
     text.parse().ok().filter(|id| *id != u32::MAX)
 }
 
-fn by_getent(name: &str) -> Option<User> {
+fn by_getent(name: &str) -> Result<Option<User>, NoUser> {
     // getent takes digits for an id and a dash for an option; no line can hold a colon or a line end in a name.
     if name.is_empty() || name.starts_with('-') || name.contains([':', '\n', '\0']) {
-        return None;
+        return Ok(None);
     }
-    let mut user = getent("passwd", name)?
-        .lines()
-        .find_map(|line| entry(name, line))?;
-    user.groups = getent("initgroups", name)?
-        .split_whitespace()
-        .skip(1)
-        .filter_map(id)
-        .collect();
+    let passwd = getent("passwd", name)?.unwrap_or_default();
+    let Some(mut user) = passwd.lines().find_map(|line| entry(name, line)) else {
+        return Ok(None);
+    };
+    let Some(groups) = getent("initgroups", name)? else {
+        return Ok(None);
+    };
+    user.groups = groups.split_whitespace().skip(1).filter_map(id).collect();
     user.groups.sort_unstable();
     user.groups.dedup();
-    Some(user)
+    Ok(Some(user))
 }
 
-fn getent(database: &str, name: &str) -> Option<String> {
+/// What it prints, or nothing when it knows nobody or is not there.
+fn getent(database: &str, name: &str) -> Result<Option<String>, NoUser> {
     let output = Command::new("/usr/bin/getent")
         .args([database, name])
         .env_clear()
         .stdin(Stdio::null())
         .stderr(Stdio::null())
         .output();
-    let output = output.ok().filter(|output| output.status.success())?;
-    String::from_utf8(output.stdout).ok()
+    let output = absent_or(output, "run getent")?.filter(|output| output.status.success());
+    Ok(output.and_then(|output| String::from_utf8(output.stdout).ok()))
 }
 
 #[cfg(test)]
@@ -175,16 +204,24 @@ mod tests {
 
     #[test]
     fn getent_is_not_fooled_by_a_number() {
-        assert_eq!(by_name("0"), Err(Unknown("0".to_owned())));
+        assert!(matches!(by_name("0"), Err(NoUser::Unknown(name)) if name == "0"));
         assert_eq!(by_name("root").unwrap().uid, 0);
         assert_eq!(
             by_name("no-such-user").unwrap_err().to_string(),
             "user: unknown user no-such-user"
         );
         assert_eq!(
-            Unknown("a\n".to_owned()).to_string(),
+            NoUser::Unknown("a\n".to_owned()).to_string(),
             r"user: unknown user a\n"
         );
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_not_one_without_the_name() {
+        let failing = |kind: std::io::ErrorKind| absent_or::<String>(Err(kind.into()), "read it");
+        assert_eq!(failing(std::io::ErrorKind::NotFound).unwrap(), None);
+        let told = failing(std::io::ErrorKind::PermissionDenied).unwrap_err();
+        assert!(matches!(told, NoUser::Unreadable { .. }));
     }
 
     #[test]

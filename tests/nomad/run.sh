@@ -132,9 +132,15 @@ install_plugin() {
     cp "$2" "$work/plugins/.new" && mv "$work/plugins/.new" "$work/plugins/$1"
 }
 
+# Processes of this script's own, for a scenario that does not come to its end.
+servers=()
+
+# What a scenario gives the agent beside that: flags, variables, a program that becomes it.
+agent_options=() agent_environment=() agent_inside=()
+
 agent_start() {
     # A secret of the agent's, which no task may see, and the PATH of a system service.
-    PATH=$system_path AGENT_SECRET=hunter2 setsid "$nomad" agent -config "$work/agent.hcl" >>"$work/agent.log" 2>&1 </dev/null &
+    env PATH=$system_path AGENT_SECRET=hunter2 "${agent_environment[@]}" setsid "${agent_inside[@]}" "$nomad" agent -config "$work/agent.hcl" "${agent_options[@]}" >>"$work/agent.log" 2>&1 </dev/null &
     agent=$!
     if until_true 60 node_ready; then return 0; fi
     echo "the agent is not ready; the end of its log:" >&2
@@ -429,6 +435,7 @@ s_artifact() {
     printf '#!/bin/sh\necho "hello, $1"\n' >"$work/served/hello.sh"
     python3 -m http.server $((http + 9)) --bind 127.0.0.1 --directory "$work/served" >/dev/null 2>&1 &
     local server=$!
+    servers+=("$server")
     until_true 10 curl -sf -o /dev/null "http://127.0.0.1:$((http + 9))/hello.sh"
     for driver in "${drivers[@]}"; do
         # exec makes it executable, exec2 never did.
@@ -446,6 +453,11 @@ s_artifact() {
 
 # ---------------------------------------------------------------- what survives what
 
+# end_it ALLOC: has a task of crash.nomad.hcl end, at a moment that does not depend on how long anything took before.
+end_it() { touch "$work/data/alloc/$1/alloc/end"; }
+
+ended() { [ -z "$(pids_in_cgroup "$1")" ]; }
+
 # The pid of a task that runs, told by what runs it: it must stay the same.
 s_plugin_killed() {
     for driver in "${drivers[@]}"; do
@@ -456,10 +468,12 @@ s_plugin_killed() {
         local ends=$alloc pid
         check "$driver: crash runs" allocated crash running stays
         pid=$(pid_in_cgroup "$alloc")
-        for _ in 1 2 3 4 5; do
+        local kill_number
+        for kill_number in 1 2 3 4 5; do
             local old
             old=$(plugin_pids "$file")
             kill -9 $old
+            [ $kill_number = 3 ] && end_it "$ends"
             until_true 20 eval "new=\$(pgrep -f '^$work/plugins/$file\$') && [ \"\$new\" != '$old' ]" || fail "$driver: no new plugin"
             sleep 0.5
         done
@@ -490,9 +504,9 @@ agent_ends() {
         pids[$driver]=$(pid_in_cgroup "$alloc")
     done
     agent_signal "$1"
-    # Longer than the tasks that end.
-    sleep 14
     for driver in "${drivers[@]}"; do
+        end_it "${ends[$driver]}"
+        check "$driver: during $2 the other ends" until_true 20 ended "${ends[$driver]}"
         same "$driver: during $2 the task runs on" "$(pid_in_cgroup "${stays[$driver]}")" "${pids[$driver]}"
     done
     agent_start || return
@@ -653,7 +667,9 @@ plugin "nomad-driver-exec2" {
   config { unveil_by_task = true }
 }
 E2
-    PATH=$system_path TMPDIR=/tmp setsid "$nomad" agent -dev -plugin-dir "$work/plugins" -config "$work/dev.hcl" >>"$work/dev.log" 2>&1 </dev/null &
+    local below_tmp
+    below_tmp=$(mktemp -d /tmp/encamp-dev-XXXXXX)
+    PATH=$system_path TMPDIR=$below_tmp setsid "$nomad" agent -dev -plugin-dir "$work/plugins" -config "$work/dev.hcl" >>"$work/dev.log" 2>&1 </dev/null &
     agent=$!
     check "-dev: the agent is ready" until_true 60 node_ready
     for driver in "${drivers[@]}"; do
@@ -671,6 +687,7 @@ E2
     wait "$agent" 2>/dev/null
     check "-dev: Ctrl-C of the agent ends its tasks" eval '! curl -s -m 2 -o /dev/null http://127.0.0.1:8181/'
     check "-dev: and the plugins" until_true 10 eval "! pgrep -f '^$work/plugins/'"
+    rm -rf "$below_tmp"
     export NOMAD_ADDR=$kept
     agent_start
 }
@@ -694,6 +711,8 @@ s_nothing_left() {
     agent_start
 }
 
+for file in "$here"/scenarios/*.sh; do . "$file"; done
+
 # ---------------------------------------------------------------- all of it
 
 usual_plugins() {
@@ -703,7 +722,8 @@ usual_plugins() {
 }
 
 take_down() {
-    kill -9 "$agent" 2>/dev/null
+    kill -9 "$agent" "${servers[@]}" 2>/dev/null
+    wait "$agent" 2>/dev/null
     for pid in $(pgrep -f "^$work/plugins/"); do kill -9 "$pid"; done
     # What a failed scenario left: logmons and executors, and tasks of this directory's allocations only.
     for pid in $(grep -lsF "$work" /proc/[0-9]*/environ 2>/dev/null | cut -d/ -f3); do
@@ -721,7 +741,10 @@ take_down() {
     [ -n "${ENCAMP_WORK:-}" ] || rm -rf "$work"
 }
 
-all=(node env http java ends oom denied service bridge cores quiet stubborn artifact plugin_killed agent_killed agent_restarted upgrade moving chroot dev nothing_left)
+all=(node env http java ends oom denied service bridge cores quiet stubborn artifact
+    dispatch three together user again shortage steering checks examples refused agent_env hostname
+    plugin_killed agent_killed agent_restarted socket_gone record_gone start_in_flight stop_in_flight shim_killed reboot
+    upgrade moving chroot dev nothing_left)
 [ $# -gt 0 ] && all=("$@")
 
 mkdir -p "$work/plugins" "$work/volume"

@@ -1,4 +1,4 @@
-# One task that stays and one that ends after a while with a code of its own.
+# One task that stays and one that ends, when a file appears, with a code of its own.
 variable "driver" { type = string }
 
 job "crash" {
@@ -28,7 +28,7 @@ job "crash" {
       driver = var.driver
       config {
         command = "/bin/sh"
-        args    = ["-c", "sleep 12; exit 23"]
+        args    = ["-c", "until test -e $NOMAD_ALLOC_DIR/end; do sleep 0.2; done; exit 23"]
       }
       resources {
         cpu    = 300

@@ -40,7 +40,7 @@ pub(crate) fn message(
     let (allocation, allotment) = (site.allocation(file), site.allotment(file));
     let scope = Scope {
         env: env.clone(),
-        ..allocation.node.clone()
+        ..(*allocation.node).clone()
     };
     let config = client::values(task, &scope).unwrap();
     let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();

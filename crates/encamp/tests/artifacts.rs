@@ -2,11 +2,12 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[path = "artifacts/jobs.rs"]
+mod jobs;
 #[path = "../../client/src/artifacts/server.rs"]
 mod server;
 #[path = "artifacts/tls.rs"]
 mod tls;
-#[path = "artifacts/world.rs"]
 mod world;
 
 use std::os::unix::fs::MetadataExt;
@@ -19,8 +20,9 @@ use std::time::{Duration, Instant};
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use rustix::process::{Pid, Signal, kill_process};
 
+use jobs::job;
 use server::{Server, ok, redirect, status};
-use world::{Ended, World, job, root};
+use world::{Ended, World, root};
 
 const DRIVERS: [&str; 2] = ["exec", "exec2"];
 const SCRIPT: &[u8] = b"#!/bin/sh\necho fetched by $(id -u)\n";
@@ -72,9 +74,11 @@ fn a_binary_with_its_sum_runs_by_its_bare_name_and_by_its_path() {
     let options = format!("options {{\n checksum = \"sha256:{sum}\"\n }}");
     let artifact = artifact(&server.url("/name-of-my-binary"), &options);
     for command in ["name-of-my-binary", "local/name-of-my-binary"] {
-        let ended = world.run(&job("exec", command, &[], &artifact)).exited(0);
+        let ended = world
+            .run_text(&job("exec", command, &[], &artifact))
+            .exited(0);
         assert_eq!(ended.stdout, "fetched by 65534\n", "{command}");
-        ended.says(&[
+        ended.says_all(&[
             "t: Client is downloading artifacts",
             &format!("t: fetched {} (35 B in ", server.url("/name-of-my-binary")),
         ]);
@@ -89,7 +93,7 @@ fn the_impossible_sum_of_the_drivers_page_is_told_before_anything_is_fetched() {
     let text = job("exec", "x", &[], &artifact(&server.url("/x"), options));
     for command in ["run", "validate"] {
         let ended = world.command(command, &text).exited(1);
-        ended.says(&[
+        ended.says_all(&[
             ".nomad.hcl:18,",
             "invalid checksum: encoding/hex: invalid byte: U+0073 's'",
         ]);
@@ -141,7 +145,7 @@ fn what_no_artifact_can_be_is_told_with_its_place_before_anything_is_fetched() {
         let ended = world
             .command("validate", &job("exec", "x", &[], &more))
             .exited(1);
-        ended.says(&[words, ".nomad.hcl:"]);
+        ended.says_all(&[words, ".nomad.hcl:"]);
     }
     assert!(server.heads().is_empty());
 }
@@ -161,9 +165,11 @@ fn failures_are_told_and_leave_nothing() {
         ("/x.tgz", "", "cannot unpack it: "),
     ] {
         let artifact = artifact(&server.url(path), more);
-        let ended = world.run(&job("exec", "x", &[], &artifact)).exited(125);
+        let ended = world
+            .run_text(&job("exec", "x", &[], &artifact))
+            .exited(125);
         let source = format!("failed to download artifact {:?}: ", server.url(path));
-        ended.says(&[words, &source]);
+        ended.says_all(&[words, &source]);
         world.assert_clean();
     }
 }
@@ -184,8 +190,8 @@ fn a_failed_download_is_tried_again_as_the_restart_policy_says() {
     let more = artifact(&server.url("/x"), "")
         + &artifact(&server.url("/flaky"), "")
         + "restart {\n attempts = 1\n delay = \"10ms\"\n interval = \"1h\"\n mode = \"fail\"\n }\n";
-    let ended = world.run(&job("exec", "flaky", &[], &more)).exited(0);
-    ended.says(&["bad response code: 503", "restarting in "]);
+    let ended = world.run_text(&job("exec", "flaky", &[], &more)).exited(0);
+    ended.says_all(&["bad response code: 503", "restarting in "]);
     let asked: Vec<_> = server.heads();
     assert_eq!(
         asked.len(),
@@ -204,12 +210,12 @@ fn https_is_trusted_by_its_ca_or_on_request() {
     let (server, ca) = tls::start(|_, to| ok(to, SCRIPT));
     let ca_file = world.write("ca.pem", ca.as_bytes());
     let text = |more: &str| job("exec", "x", &[], &artifact(&server.url("/x"), more));
-    let ended = world.run(&text("")).exited(125);
-    ended.says(&["certificate", "SSL_CERT_FILE"]);
+    let ended = world.run_text(&text("")).exited(125);
+    ended.says_all(&["certificate", "SSL_CERT_FILE"]);
     let mut known = world.prepare("run", &text(""));
     let known = Ended::of(known.env("SSL_CERT_FILE", &ca_file).output().unwrap()).exited(0);
     assert_eq!(known.stdout, "fetched by 65534\n");
-    let _ = world.run(&text("insecure = true")).exited(0);
+    let _ = world.run_text(&text("insecure = true")).exited(0);
     world.assert_clean();
 }
 
@@ -228,7 +234,7 @@ fn a_redirect_away_from_https_needs_a_sum() {
         let mut command = world.prepare("run", &text);
         Ended::of(command.env("SSL_CERT_FILE", &ca_file).output().unwrap())
     };
-    run("").exited(125).says(&["no longer https"]);
+    run("").exited(125).says_all(&["no longer https"]);
     let sum = world.sum("sha1sum", SCRIPT);
     let _ = run(&format!("options {{\n checksum = \"sha1:{sum}\"\n }}")).exited(0);
 }
@@ -239,7 +245,7 @@ fn a_proxy_of_the_environment_is_asked() {
         return;
     }
     let world = World::new();
-    let proxy = world::proxy(SCRIPT);
+    let proxy = jobs::proxy(SCRIPT);
     let text = job("exec", "x", &[], &artifact("http://artifact.test/x", ""));
     let mut command = world.prepare("run", &text);
     command.env("http_proxy", format!("http://127.0.0.1:{}", proxy.port));
@@ -271,7 +277,7 @@ fn destinations_are_where_the_task_finds_them() {
                       cmp a/b/x $NOMAD_ALLOC_DIR/third/y && cmp a/b/x $NOMAD_SECRETS_DIR/deep/x && \
                       echo $(stat -c '%u %a' a/b/x a/b $NOMAD_SECRETS_DIR/deep/x) $(id -u)";
         let ended = world
-            .run(&job(driver, "/bin/sh", &["-c", script], &more))
+            .run_text(&job(driver, "/bin/sh", &["-c", script], &more))
             .exited(0);
         let words: Vec<&str> = ended.stdout.split_whitespace().collect();
         let uid = words[6];
@@ -291,7 +297,7 @@ fn a_file_below_usr_local_bin_is_a_command_of_an_exec_task() {
         "destination = \"usr/local/bin\"",
     );
     let ended = world
-        .run(&job("exec", "fetched-command", &[], &more))
+        .run_text(&job("exec", "fetched-command", &[], &more))
         .exited(0);
     assert_eq!(ended.stdout, "fetched by 65534\n");
     assert!(!Path::new("/usr/local/bin/fetched-command").exists());
@@ -320,14 +326,15 @@ fn an_archive_brings_no_privilege_and_no_way_out() {
         "cd $NOMAD_TASK_DIR && find . -mindepth 1 | sort | xargs stat -c '%n %F %u %a'; id -u";
     for driver in DRIVERS {
         let ended = world
-            .run(&job(driver, "/bin/sh", &["-c", script], &more))
+            .run_text(&job(driver, "/bin/sh", &["-c", script], &more))
             .exited(0);
         let uid = ended.stdout.lines().last().unwrap();
         let expected = format!(
             "./link directory {uid} 755\n./link/x regular file {uid} 644\n./soft regular file {uid} 644\n./su regular file {uid} 755\n{uid}\n"
         );
         assert_eq!(ended.stdout, expected, "{driver}");
-        ended.says(&["4 entries that are neither files nor directories, the first is \"pipe\""]);
+        ended
+            .says_all(&["4 entries that are neither files nor directories, the first is \"pipe\""]);
     }
     assert_eq!(std::fs::read(&canary).unwrap(), b"alive");
     let found = std::fs::metadata(&canary).unwrap();
@@ -345,8 +352,8 @@ fn an_archive_that_leads_outside_is_refused() {
         let bytes = archive(&[tar(name, b'0', "0000644", "", b"dead")]);
         let server = Server::start(move |_, to| ok(to, &bytes));
         let more = artifact(&server.url("/x.tar"), "");
-        let ended = world.run(&job("exec", "x", &[], &more)).exited(125);
-        ended.says(&["the archive is refused: its entry "]);
+        let ended = world.run_text(&job("exec", "x", &[], &more)).exited(125);
+        ended.says_all(&["the archive is refused: its entry "]);
         world.assert_clean();
         assert!(!world.dir.join("canary").exists());
     }
@@ -374,10 +381,10 @@ fn a_link_that_another_task_planted_is_not_followed() {
             artifact(&server.url("/x"), &format!("destination = {destination:?}"))
         )
     };
-    let ended = world.run(&text("alloc/data/way")).exited(125);
-    ended.says(&["cannot put \"way\" in place: a link or a file is in the way"]);
+    let ended = world.run_text(&text("alloc/data/way")).exited(125);
+    ended.says_all(&["cannot put \"way\" in place: a link or a file is in the way"]);
     // In the place of a link to a file comes the file.
-    let ended = world.run(&text("alloc/data")).exited(0);
+    let ended = world.run_text(&text("alloc/data")).exited(0);
     assert!(ended.stdout.contains("echo fetched"), "{}", ended.stdout);
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
     world.assert_clean();
@@ -396,11 +403,15 @@ fn an_archive_has_no_part_in_directories_of_ours() {
         let server = Server::start(move |_, to| ok(to, &bytes));
         let source = server.url("/x.tar");
         let more = artifact(&source, "destination = \".\"");
-        let ended = world.run(&job("exec", "/bin/true", &[], &more)).exited(125);
-        ended.says(&["in place: the directory of that name is none of the task's"]);
+        let ended = world
+            .run_text(&job("exec", "/bin/true", &[], &more))
+            .exited(125);
+        ended.says_all(&["in place: the directory of that name is none of the task's"]);
         // Elsewhere these are names as any others.
         let more = artifact(&source, "");
-        world.run(&job("exec", "/bin/true", &[], &more)).exited(0);
+        world
+            .run_text(&job("exec", "/bin/true", &[], &more))
+            .exited(0);
         world.assert_clean();
     }
 }
@@ -418,11 +429,11 @@ fn the_disk_is_asked_anew_for_each_artifact() {
     let body = vec![b'x'; 4_700_000];
     let server = Server::start(move |_, to| ok(to, &body));
     let more = artifact(&server.url("/a"), "") + &artifact(&server.url("/b"), "");
-    let ended = world.run(&job("exec", "x", &[], &more));
+    let ended = world.run_text(&job("exec", "x", &[], &more));
     unmount(&data, UnmountFlags::DETACH).unwrap();
     ended
         .exited(125)
-        .says(&["fetched", "/b", "bytes that the disk has left for it"]);
+        .says_all(&["fetched", "/b", "bytes that the disk has left for it"]);
     world.assert_clean();
 }
 
@@ -458,7 +469,7 @@ fn limits_of_the_configuration_hold() {
         );
         let mut command = world.prepare("run", &job("exec", "x", &[], &more));
         let ended = Ended::of(command.arg("-c").arg(config).output().unwrap()).exited(125);
-        ended.says(&[words]);
+        ended.says_all(&[words]);
     }
     world.assert_clean();
 }
@@ -490,9 +501,9 @@ fn roles(role: &str, port: u16) -> Vec<Pid> {
     entries
         .filter_map(|entry| Pid::from_raw(entry.file_name().to_str()?.parse().ok()?))
         .filter(|pid| {
-            let line = std::fs::read(world::proc(*pid, "cmdline")).unwrap_or_default();
+            let line = std::fs::read(jobs::proc(*pid, "cmdline")).unwrap_or_default();
             let is_role = line.split(|byte| *byte == 0).nth(1) == Some(role.as_bytes());
-            is_role && world::is_connected(*pid, port)
+            is_role && jobs::is_connected(*pid, port)
         })
         .collect()
 }
@@ -509,7 +520,7 @@ fn the_fetcher_is_nobody_and_sees_nothing() {
     );
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();
     let fetcher = find("artifact-fetcher", server.port).expect("a fetcher");
-    let status = std::fs::read_to_string(world::proc(fetcher, "status")).unwrap();
+    let status = std::fs::read_to_string(jobs::proc(fetcher, "status")).unwrap();
     for line in [
         "Uid:\t65534\t65534\t65534\t65534",
         "CapEff:\t0000000000000000",
@@ -520,16 +531,16 @@ fn the_fetcher_is_nobody_and_sees_nothing() {
         assert!(status.contains(line), "{line} is not in\n{status}");
     }
     let own = |kind: &str| std::fs::read_link(format!("/proc/self/ns/{kind}")).unwrap();
-    let its = |kind: &str| std::fs::read_link(world::proc(fetcher, &format!("ns/{kind}"))).unwrap();
+    let its = |kind: &str| std::fs::read_link(jobs::proc(fetcher, &format!("ns/{kind}"))).unwrap();
     for kind in ["mnt", "pid", "ipc"] {
         assert_ne!(own(kind), its(kind), "{kind}");
     }
-    let environ = std::fs::read_to_string(world::proc(fetcher, "environ")).unwrap();
+    let environ = std::fs::read_to_string(jobs::proc(fetcher, "environ")).unwrap();
     assert!(
         !environ.contains("PATH=") && !environ.contains("HOME="),
         "{environ}"
     );
-    let seen = std::fs::read_dir(world::proc(fetcher, "root")).unwrap();
+    let seen = std::fs::read_dir(jobs::proc(fetcher, "root")).unwrap();
     for entry in seen {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let known = [
@@ -537,7 +548,7 @@ fn the_fetcher_is_nobody_and_sees_nothing() {
         ];
         assert!(known.contains(&name.as_str()), "/{name}");
     }
-    let etc = world::proc(fetcher, "root/etc");
+    let etc = jobs::proc(fetcher, "root/etc");
     assert!(!Path::new(&etc).join("passwd").exists());
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let began = Instant::now();
@@ -562,11 +573,11 @@ fn a_killed_run_takes_its_download_along() {
     child.kill().unwrap();
     child.wait().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
-    while Path::new(&world::proc(fetcher, "root/order")).exists() {
+    while Path::new(&jobs::proc(fetcher, "root/order")).exists() {
         assert!(Instant::now() < deadline, "the fetcher is still there");
         thread::sleep(Duration::from_millis(20));
     }
-    let _ = world.run(&job("exec", "/bin/true", &[], "")).exited(0);
+    let _ = world.run_text(&job("exec", "/bin/true", &[], "")).exited(0);
     world.assert_clean();
 }
 
@@ -586,13 +597,13 @@ fn a_killed_launcher_leaves_no_fetcher() {
         .spawn()
         .unwrap();
     let fetcher = find("artifact-fetcher", server.port).expect("a fetcher");
-    let status = std::fs::read_to_string(world::proc(fetcher, "status")).unwrap();
+    let status = std::fs::read_to_string(jobs::proc(fetcher, "status")).unwrap();
     let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
     let launcher = Pid::from_raw(parent.unwrap().trim().parse().unwrap()).unwrap();
     assert_ne!(launcher, Pid::from_child(&child));
     kill_process(launcher, Signal::KILL).unwrap();
     let ended = Ended::of(child.wait_with_output().unwrap()).exited(125);
-    ended.says(&["the process that launches the fetcher was lost: signal: 9"]);
+    ended.says_all(&["the process that launches the fetcher was lost: signal: 9"]);
     assert!(roles("artifact-fetcher", server.port).is_empty());
     world.assert_clean();
 }
@@ -606,7 +617,7 @@ fn no_credentials_are_printed() {
     for path in ["/x?token=hidden", "/404?token=hidden"] {
         let source = server.url(path).replace("http://", "http://me:hidden@");
         let more = artifact(&source, "headers {\n X-Token = \"hidden\"\n }");
-        let ended = world.run(&job("exec", "x", &[], &more));
+        let ended = world.run_text(&job("exec", "x", &[], &more));
         assert!(!ended.stderr.contains("hidden"), "{}", ended.stderr);
         assert!(server.heads().iter().all(|head| head.contains("hidden")));
     }
@@ -635,7 +646,7 @@ fn fifty_tasks_get_fifty_artifacts() {
     let text = format!(
         "job \"j\" {{\n type = \"batch\"\n group \"g\" {{\n restart {{\n attempts = 0\n }}\n {tasks} }}\n }}\n"
     );
-    let ended = world.run(&text).exited(0);
+    let ended = world.run_text(&text).exited(0);
     let good = ended.stdout.lines().filter(|line| line.ends_with("| 1"));
     assert_eq!(good.count(), 50, "{}\n{}", ended.stdout, ended.stderr);
     world.assert_clean();

@@ -1,6 +1,6 @@
 //! Commands around tasks that run, and tasks that are made of a command line, as their users have them: real ones.
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "commands/adhoc.rs"]
 mod adhoc;
@@ -16,5 +16,4 @@ mod running;
 mod stop;
 #[path = "commands/terminal.rs"]
 mod terminal;
-#[path = "commands/world.rs"]
 mod world;

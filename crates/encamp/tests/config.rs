@@ -1,64 +1,34 @@
 //! `encamp run -c` and `encamp validate -c`: what an operator's configuration does to real tasks, and what is wrong with it.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
-use std::io::Write;
+
+mod world;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rustix::process::geteuid;
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// A directory of this test's own, with all that its runs keep.
-struct World {
-    dir: PathBuf,
-}
-
-/// The end of a command.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
+use world::{Ended, World, root};
 
 impl World {
-    fn new() -> World {
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("encamp-config-{}-{number}", std::process::id());
-        let dir = Path::new("/var/tmp").join(name);
-        std::fs::create_dir(&dir).unwrap();
-        let world = World { dir };
-        world.open("");
-        world
-    }
-
     fn open(&self, name: &str) {
         let open = PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(self.dir.join(name), open).unwrap();
     }
 
-    /// Writes a file, with its directories.
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.dir.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
     /// `encamp VERB -c a.hcl job.hcl` in this directory.
     fn command(&self, verb: &str, configuration: &str, job: &str) -> Command {
-        self.file("a.hcl", configuration);
-        self.file("job.hcl", job);
+        self.write("a.hcl", configuration);
+        self.write("job.hcl", job);
         let mut command = Command::new(env!("CARGO_BIN_EXE_encamp"));
         command.args([verb, "-c", "a.hcl", "job.hcl", "--run-dir", "run"]);
         command.stdin(Stdio::null()).current_dir(&self.dir);
         command
     }
 
-    fn run(&self, configuration: &str, job: &str) -> Ended {
+    fn run_with(&self, configuration: &str, job: &str) -> Ended {
         let mut command = self.command("run", configuration, job);
         end(command.args(["--data-dir", "data", "--rm"]))
     }
@@ -68,53 +38,8 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
-    }
-}
-
 fn end(command: &mut Command) -> Ended {
-    let output = command.output().unwrap();
-    Ended {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    }
-}
-
-impl Ended {
-    #[track_caller]
-    fn exited(self, code: i32) -> Ended {
-        assert_eq!(self.code, Some(code), "{}\n{}", self.stdout, self.stderr);
-        self
-    }
-
-    #[track_caller]
-    fn says(&self, words: &str) {
-        assert!(
-            self.stderr.contains(words),
-            "{words:?} is not in:\n{}",
-            self.stderr
-        );
-    }
-}
-
-/// True with root; without it says loudly that the test was skipped, or fails where it must not be.
-fn root() -> bool {
-    if geteuid().is_root() {
-        return true;
-    }
-    let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-    assert!(
-        !required.contains("all") && !required.contains("root"),
-        "this test needs root"
-    );
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
-    false
+    Ended::of(command.output().unwrap())
 }
 
 /// A job whose task runs a shell script; `task` are more lines of the task.
@@ -157,7 +82,7 @@ fn client(lines: &str) -> String {
 /// What a script prints on a node with this configuration.
 #[track_caller]
 fn printed(configuration: &str, driver: &str, script: &str) -> String {
-    let ended = World::new().run(configuration, &job(driver, script, ""));
+    let ended = World::new().run_with(configuration, &job(driver, script, ""));
     ended.exited(0).stdout
 }
 
@@ -196,7 +121,7 @@ fn options_of_exec_are_seen_from_inside() {
         "ls -d /local",
     );
     assert_eq!(unpivoted, "/local\n");
-    let denied = World::new().run(
+    let denied = World::new().run_with(
         &plugin("exec", "denied_host_uids = \"65534\""),
         &job("exec", "true", ""),
     );
@@ -209,18 +134,18 @@ fn options_of_exec2_are_seen_from_inside() {
         return;
     }
     let world = World::new();
-    let shown = world.file("shown/file", "of the operator");
+    let shown = world.write("shown/file", "of the operator");
     world.open("shown");
     let paths = format!("unveil_paths = [\"r:{}\"]", shown.display());
     let script = format!("cat {}", shown.display());
-    let seen = world.run(&plugin("exec2", &paths), &job("exec2", &script, ""));
+    let seen = world.run_with(&plugin("exec2", &paths), &job("exec2", &script, ""));
     assert_eq!(seen.exited(0).stdout, "of the operator");
-    assert_ne!(world.run("", &job("exec2", &script, "")).code, Some(0));
+    assert_ne!(world.run_with("", &job("exec2", &script, "")).code, Some(0));
 
     let bare = "unveil_defaults = false\n unveil_paths = [\"rx:/bin\", \"rx:/usr\", \"rx:/lib\", \"rx:/lib64\"]";
     let hosts = "cat /etc/hosts >/dev/full 2>&1 || cat < /etc/hosts";
     assert_ne!(printed("", "exec2", "cat /etc/hosts"), "");
-    let veiled = world.run(
+    let veiled = world.run_with(
         &plugin("nomad-driver-exec2", bare),
         &job("exec2", hosts, ""),
     );
@@ -228,12 +153,12 @@ fn options_of_exec2_are_seen_from_inside() {
 
     let unveil =
         grouped("exec2", "true", "", "").replace("args ", "unveil = [\"r:/etc/shells\"]\n args ");
-    world.run("", &unveil).exited(0);
+    world.run_with("", &unveil).exited(0);
     world
-        .run(&plugin("exec2", "unveil_defaults = true"), &unveil)
+        .run_with(&plugin("exec2", "unveil_defaults = true"), &unveil)
         .exited(0);
     let refused = world
-        .run(&plugin("exec2", "unveil_by_task = false"), &unveil)
+        .run_with(&plugin("exec2", "unveil_by_task = false"), &unveil)
         .exited(1);
     refused.says("job.hcl:");
 }
@@ -303,7 +228,7 @@ fn a_long_kill_timeout_is_cut() {
     let world = World::new();
     let job = job("exec", "true", "kill_timeout = \"1m\"");
     let ended = world
-        .run(&client("max_kill_timeout = \"2s\""), &job)
+        .run_with(&client("max_kill_timeout = \"2s\""), &job)
         .exited(0);
     ended.says("kill_timeout 1m0s is cut to 2s");
 }
@@ -316,7 +241,7 @@ fn the_operators_lists_keep_drivers_and_users_out() {
     let world = World::new();
     let barred = |option: &str, value: &str| {
         let options = client(&format!("options {{\n \"{option}\" = \"{value}\"\n }}"));
-        let ended = world.run(&options, &job("exec", "true", "")).exited(2);
+        let ended = world.run_with(&options, &job("exec", "true", "")).exited(2);
         ended.says(
             "task \"t\" (job.hcl:9): * Constraint \"missing drivers\": 1 nodes excluded by filter",
         );
@@ -326,9 +251,9 @@ fn the_operators_lists_keep_drivers_and_users_out() {
     barred("driver.allowlist", "exec2,docker");
     let options = "options = {\n \"user.denylist\" = \"root,Administrator\"\n }";
     let root = |driver: &str| job(driver, "true", "user = \"root\"");
-    let denied = world.run(&client(options), &root("exec")).exited(1);
+    let denied = world.run_with(&client(options), &root("exec")).exited(1);
     denied.says("job.hcl:15,14-20: Unusable user; running as user \"root\" is disallowed");
-    world.run(&client(options), &root("exec2")).exited(0);
+    world.run_with(&client(options), &root("exec2")).exited(0);
 }
 
 #[test]
@@ -341,8 +266,8 @@ fn volumes_are_those_of_the_node() {
         std::fs::create_dir(world.dir.join(name)).unwrap();
         world.open(name);
     }
-    world.file("data/file", "outer");
-    world.file("below/file", "inner");
+    world.write("data/file", "outer");
+    world.write("below/file", "inner");
     let volume = |name: &str| {
         let path = world.dir.join(name);
         format!("host_volume \"{name}\" {{\n path = {path:?}\n }}\n")
@@ -357,11 +282,11 @@ fn volumes_are_those_of_the_node() {
     let mounts = mount("data", "/srv/data") + &mount("below", "/srv/data/below");
     let script = "cat /srv/data/file /srv/data/below/file";
     let seen = world
-        .run(&configuration, &grouped("exec", script, &group, &mounts))
+        .run_with(&configuration, &grouped("exec", script, &group, &mounts))
         .exited(0);
     assert_eq!(seen.stdout, "outerinner");
 
-    let missing = world.run(
+    let missing = world.run_with(
         &client(&volume("below")),
         &grouped("exec", "true", &group, &mounts),
     );
@@ -369,14 +294,14 @@ fn volumes_are_those_of_the_node() {
     missing.says("(job.hcl:10): * Constraint \"missing compatible host volumes\": 1 nodes excluded by filter");
     missing.says("there is no host_volume \"data\" on this node: there are below");
     let gone = client("host_volume \"data\" {\n path = \"/no/such\"\n }");
-    let gone = world.run(
+    let gone = world.run_with(
         &gone,
         &grouped("exec", "true", &request("data"), &mount("data", "/srv")),
     );
     gone.exited(2)
         .says("host_volume \"data\" is at /no/such: No such file or directory");
     let mine = grouped("exec", "true", &request("data"), &mount("data", "/proc/x"));
-    let mine = world.run(&configuration, &mine).exited(1);
+    let mine = world.run_with(&configuration, &mine).exited(1);
     mine.says("a volume cannot be mounted at \"/proc/x\"");
     mine.says("job.hcl:");
 }
@@ -392,7 +317,7 @@ fn the_data_directory_is_the_configurations_unless_it_is_given() {
     end(command.arg("--rm")).exited(0);
     assert!(world.dir.join("named/alloc").is_dir());
     world
-        .run(&configuration, &job("exec", "true", ""))
+        .run_with(&configuration, &job("exec", "true", ""))
         .exited(0);
     assert!(world.dir.join("data/alloc").is_dir());
 }
@@ -521,7 +446,9 @@ fn mistakes_have_their_place() {
             continue;
         }
         let ended = world.validate(configuration).exited(1);
-        words.iter().for_each(|words| ended.says(words));
+        words.iter().for_each(|words| {
+            ended.says(words);
+        });
     }
 }
 
@@ -547,21 +474,21 @@ fn a_good_configuration_is_in_the_way_of_nothing() {
 #[test]
 fn files_of_a_directory_are_merged_in_the_order_of_their_names() {
     let world = World::new();
-    world.file(
+    world.write(
         "d/10.hcl",
-        &client(
+        client(
             "options {\n \"driver.denylist\" = \"exec2\"\n }\n chroot_env {\n \"/a\" = \"/a\"\n }",
         ),
     );
-    world.file(
+    world.write(
         "d/20.hcl",
         &(client("host_volume \"v\" {\n path = \"/\"\n }")
             + &plugin("exec2", "unveil_by_task = false")),
     );
-    world.file("d/30.hcl", &plugin("exec2", "unveil_defaults = false"));
-    world.file("d/.#30.hcl", "nonsense");
-    world.file("d/30.hcl~", "nonsense");
-    world.file("d/notes.txt", "nonsense");
+    world.write("d/30.hcl", plugin("exec2", "unveil_defaults = false"));
+    world.write("d/.#30.hcl", "nonsense");
+    world.write("d/30.hcl~", "nonsense");
+    world.write("d/notes.txt", "nonsense");
     let job =
         grouped("exec2", "true", "", "").replace("args ", "unveil = [\"r:/etc/shells\"]\n args ");
     let validate = |path: &str| {
@@ -572,15 +499,15 @@ fn files_of_a_directory_are_merged_in_the_order_of_their_names() {
     validate("d").exited(0);
     std::fs::remove_file(world.dir.join("d/30.hcl")).unwrap();
     validate("d").exited(1);
-    world.file("d/40.hcl", "plugin \"nomad-driver-exec2\" {\n}\n");
+    world.write("d/40.hcl", "plugin \"nomad-driver-exec2\" {\n}\n");
     validate("d").exited(1).says("d/40.hcl:1,1-28: Invalid configuration; plugin \"nomad-driver-exec2\" and plugin \"exec2\" configure the same driver, exec2; the other one is at d/20.hcl:");
-    world.file(
+    world.write(
         "d/40.hcl",
         "client {\n users {\n dynamic_user_max = 5\n }\n}\n",
     );
     validate("d").exited(1).says("d/40.hcl:3,21-22: ");
     std::fs::remove_file(world.dir.join("d/40.hcl")).unwrap();
-    world.file("d/50.json", "{}");
+    world.write("d/50.json", "{}");
     validate("d")
         .exited(1)
         .says("d/50.json:1,1-2: Not supported yet; A configuration in JSON is not read here");
@@ -595,8 +522,8 @@ fn etc_encamp_d_is_read_when_nothing_else_is_named() {
         return;
     }
     let world = World::new();
-    world.file("etc/encamp.d/a.hcl", "data_dri = \"/x\"\n");
-    let job = world.file("job.hcl", &job("exec", "true", ""));
+    world.write("etc/encamp.d/a.hcl", "data_dri = \"/x\"\n");
+    let job = world.write("job.hcl", job("exec", "true", ""));
     let script = format!(
         "mount -t overlay -o lowerdir={}:/etc overlay /etc && exec {} validate {}",
         world.dir.join("etc").display(),

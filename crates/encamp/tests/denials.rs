@@ -1,13 +1,11 @@
 //! What the sandbox denies is told with the line to add, and kernel audit is as it was.
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
-#[path = "commands/world.rs"]
-#[allow(dead_code, reason = "other tests need more of it")]
 mod world;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
@@ -28,24 +26,16 @@ fn named() -> Option<World> {
             BEFORE.get_or_init(alone);
             Some(world)
         }
-        Err(error @ Error::Abi { .. }) => leave_out("ELSEWHERE", &error),
+        Err(error @ Error::Abi { .. }) => {
+            need::elsewhere(&error.to_string());
+            None
+        }
         Err(error @ Error::OffOnPurpose) => {
-            let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-            assert!(
-                !required.split(',').any(|word| word.trim() == "all"),
-                "{error}"
-            );
-            leave_out("SKIPPED", &error)
+            need::unmet("audit", &error.to_string());
+            None
         }
         Err(error) => panic!("{error:?}"),
     }
-}
-
-/// Past the harness, which hides what passing tests print.
-fn leave_out(word: &str, error: &Error) -> Option<World> {
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(io::stderr(), "{word} {test}: {error}");
-    None
 }
 
 /// What audit is while nobody has switched it on and nobody's mark is left; `None`: somebody has it all the time.
@@ -90,14 +80,14 @@ impl World {
     }
 
     /// A file that no default grants.
-    fn file(&self, name: &str) -> String {
+    fn secret(&self, name: &str) -> String {
         let path = self.dir.join(name);
         std::fs::write(&path, "text\n").unwrap();
         path.to_str().unwrap().to_owned()
     }
 
     /// Starts it and waits for its first line.
-    fn start(&self, script: &str) -> Child {
+    fn beside(&self, script: &str) -> Child {
         let arguments = ["run", "--rm", "--", "sh", "-c", script];
         let mut command = self.encamp(&arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -133,7 +123,7 @@ fn audit_is_as_it_was() {
 #[test]
 fn the_line_that_is_told_makes_the_job_succeed() {
     let Some(world) = named() else { return };
-    let (one, two) = (world.file("one"), world.file("two"));
+    let (one, two) = (world.secret("one"), world.secret("two"));
     let script = format!("cat {one} && cat {two}");
     let first = world.job(&script, "").exited(1);
     let line = |file: &str| {
@@ -163,7 +153,7 @@ fn the_line_that_is_told_makes_the_job_succeed() {
 #[test]
 fn what_a_shell_may_not_execute_is_126_and_named() {
     let Some(world) = named() else { return };
-    let tool = world.file("tool");
+    let tool = world.secret("tool");
     std::fs::set_permissions(&tool, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let ended = world.run(&["run", "--rm", "--", "sh", "-c", &format!("exec {tool}")]);
     ended
@@ -176,17 +166,18 @@ fn what_a_shell_may_not_execute_is_126_and_named() {
 fn runs_at_once_are_told_apart() {
     let Some(world) = named() else { return };
     let files: Vec<String> = (0..4)
-        .map(|number| world.file(&format!("file{number}")))
+        .map(|number| world.secret(&format!("file{number}")))
         .collect();
     let script = |file: &String| {
         format!("echo on; for i in 1 2 3 4 5; do cat {file}; sleep 0.05; done; exit 3")
     };
     let children: Vec<Child> = files
         .iter()
-        .map(|file| world.start(&script(file)))
+        .map(|file| world.beside(&script(file)))
         .collect();
     for (own, child) in children.into_iter().enumerate() {
-        let ended = end(child).exited(3).says(&format!("{}  ×5", files[own]));
+        let ended = end(child).exited(3);
+        ended.says(&format!("{}  ×5", files[own]));
         for (other, file) in files.iter().enumerate().filter(|(other, _)| *other != own) {
             let told = ended
                 .stderr
@@ -201,9 +192,9 @@ fn runs_at_once_are_told_apart() {
 #[test]
 fn who_is_stopped_is_told_nothing_but_with_v_everything() {
     let Some(world) = named() else { return };
-    let file = world.file("file");
+    let file = world.secret("file");
     let script = format!("cat {file}; echo on; sleep 60");
-    let child = world.start(&script);
+    let child = world.beside(&script);
     signal(&child, Signal::INT);
     assert!(!end(child).stderr.contains("the sandbox denied"));
     let script = format!("cat {file}; exit 0");
@@ -221,7 +212,7 @@ fn who_is_stopped_is_told_nothing_but_with_v_everything() {
 fn a_killed_run_leaves_audit_to_the_next_one() {
     let Some(world) = named() else { return };
     for next in [&["gc"][..], &["run", "--driver", "exec", "--", "true"][..]] {
-        let child = world.start("echo on; sleep 60");
+        let child = world.beside("echo on; sleep 60");
         assert!(matches!(outlook(), Ok(Outlook::On | Outlook::Others(_))));
         signal(&child, Signal::KILL);
         end(child);

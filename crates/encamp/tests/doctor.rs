@@ -1,8 +1,12 @@
 //! `encamp doctor`, on this host and on hosts that lack something.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
-use std::io::Write;
+
+mod world;
+
 use std::process::{Command, Output, Stdio};
+
+use world::root;
 
 /// The names that Nomad's documentation of `exec` lists from /proc/cgroups.
 const NOMADS_CGROUPS: [&str; 12] = [
@@ -42,23 +46,6 @@ fn enabled(name: &str) -> bool {
         .lines()
         .find(|line| line.split_whitespace().next() == Some(name));
     line.is_some_and(|line| line.split_whitespace().last() == Some("1"))
-}
-
-/// True with root; otherwise says loudly that the test was skipped, or fails where that is asked for.
-fn root() -> bool {
-    if rustix::process::geteuid().is_root() {
-        return true;
-    }
-    let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-    assert!(
-        !required
-            .split(',')
-            .any(|word| matches!(word.trim(), "all" | "root")),
-        "this test needs root"
-    );
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
-    false
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! `${…}` in job files, from the file to what a real task prints.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
-use rustix::process::geteuid;
+mod world;
+
+use std::process::{Command, Output};
+
+use world::{World, root};
 
 const DRIVERS: [&str; 2] = ["exec", "exec2"];
 
@@ -58,61 +58,6 @@ const REFUSED: [(&str, &str); 5] = [
     ),
 ];
 
-struct World(PathBuf);
-
-impl World {
-    fn new(name: &str) -> World {
-        let dir = PathBuf::from(format!(
-            "/var/tmp/encamp-interpolation-{}-{name}",
-            std::process::id()
-        ));
-        std::fs::create_dir(&dir).unwrap();
-        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).unwrap();
-        World(dir)
-    }
-
-    fn command(&self, verb: &str, text: &str) -> Command {
-        let file = self.0.join("job.nomad.hcl");
-        std::fs::write(&file, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_encamp"));
-        command.stdin(Stdio::null()).current_dir(&self.0);
-        command.args([
-            verb,
-            "job.nomad.hcl",
-            "--data-dir",
-            "data",
-            "--run-dir",
-            "run",
-        ]);
-        command
-    }
-
-    fn run(&self, text: &str) -> Output {
-        self.command("run", text).arg("--rm").output().unwrap()
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-}
-
-/// Without root a test is skipped loudly, or fails where that is asked for.
-fn root() -> bool {
-    if geteuid().is_root() {
-        return true;
-    }
-    let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-    let is_root = |word: &str| matches!(word.trim(), "all" | "root");
-    assert!(!required.split(',').any(is_root), "this test needs root");
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
-    false
-}
-
 /// A job whose task prints its arguments, each on a line; the arguments are on line 9.
 fn job(driver: &str, args: &str, more: &str) -> String {
     format!(
@@ -146,6 +91,20 @@ fn printed(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
+impl World {
+    /// Under a name that messages have, in this directory.
+    fn command(&self, verb: &str, text: &str) -> Command {
+        self.write("job.nomad.hcl", text);
+        let mut command = self.encamp(&[verb, "job.nomad.hcl"]);
+        command.current_dir(&self.dir);
+        command
+    }
+
+    fn once(&self, text: &str) -> Output {
+        self.command("run", text).arg("--rm").output().unwrap()
+    }
+}
+
 #[track_caller]
 fn assert_refused(output: &Output, case: &str, expected: &str) {
     let said = String::from_utf8_lossy(&output.stderr);
@@ -168,8 +127,8 @@ fn a_task_gets_its_arguments_as_nomad_evaluates_them() {
         .map(|(_, text)| format!("{text}\n"))
         .collect();
     for driver in DRIVERS {
-        let world = World::new(driver);
-        let output = world.run(&job(driver, &args.join(", "), ""));
+        let world = World::new();
+        let output = world.once(&job(driver, &args.join(", "), ""));
         assert_eq!(printed(&output), expected, "{driver}");
     }
 }
@@ -180,12 +139,12 @@ fn the_directories_are_those_that_the_task_sees() {
         return;
     }
     for driver in DRIVERS {
-        let world = World::new(&format!("dirs-{driver}"));
+        let world = World::new();
         let text = job(driver, "", "").replace("printf", "/bin/sh").replace(
             "\"%s\\n\", ",
             "\"-c\", \"test \\\"$1\\\" = \\\"$NOMAD_TASK_DIR\\\" && test -d \\\"$1\\\" && echo same\", \"sh\", NOMAD_TASK_DIR",
         );
-        assert_eq!(printed(&world.run(&text)), "same\n", "{driver}");
+        assert_eq!(printed(&world.once(&text)), "same\n", "{driver}");
     }
 }
 
@@ -194,9 +153,9 @@ fn an_unveil_entry_may_name_the_tasks_directories() {
     if !root() {
         return;
     }
-    let world = World::new("unveil");
+    let world = World::new();
     let unveil = "unveil = [\"r:${NOMAD_ALLOC_DIR}/data\", \"rwc:${NOMAD_TASK_DIR}\"]";
-    let output = world.run(&job(
+    let output = world.once(&job(
         "exec2",
         "\"--directory\", \"${NOMAD_TASK_DIR}\"",
         unveil,
@@ -205,7 +164,7 @@ fn an_unveil_entry_may_name_the_tasks_directories() {
     assert!(said.starts_with("--directory\n/"), "{said}");
     assert!(said.ends_with("-t/local\n"), "{said}");
     let missing = "unveil = [\"r:${NOMAD_ALLOC_DIR}/nothing\"]";
-    let output = world.run(&job("exec2", "\"x\"", missing));
+    let output = world.once(&job("exec2", "\"x\"", missing));
     assert_ne!(output.status.code(), Some(0));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("/alloc/nothing"), "{said}");
@@ -217,19 +176,19 @@ fn what_cannot_be_evaluated_is_refused_with_its_place_and_nothing_is_made() {
         return;
     }
     for driver in DRIVERS {
-        let world = World::new(&format!("refused-{driver}"));
+        let world = World::new();
         for (case, expected) in REFUSED {
-            let output = world.run(&job(driver, &format!("\"{case}\""), ""));
+            let output = world.once(&job(driver, &format!("\"{case}\""), ""));
             assert_refused(&output, case, expected);
         }
-        assert!(!world.0.join("data").exists(), "something was made");
+        assert!(!world.dir.join("data").exists(), "something was made");
     }
 }
 
 #[test]
 fn validate_evaluates_as_far_as_it_can_know() {
     for driver in DRIVERS {
-        let world = World::new(&format!("validate-{driver}"));
+        let world = World::new();
         let args: Vec<_> = PRINTED
             .iter()
             .map(|(case, _)| format!("\"{case}\""))

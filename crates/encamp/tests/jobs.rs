@@ -1,6 +1,6 @@
 //! Jobs of several tasks, groups and counts, as their users run them: real tasks, seen from inside and from outside.
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "jobs/ends.rs"]
 mod ends;
@@ -12,5 +12,4 @@ mod logs;
 mod order;
 #[path = "jobs/several.rs"]
 mod several;
-#[path = "commands/world.rs"]
 mod world;

@@ -1,166 +1,34 @@
 //! What a job asks of the place it runs at: constraints, ports, networks, volumes for each allocation.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+mod world;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::Command;
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::Signal;
+
+use world::{Ended, Running, World, world};
 
 const DRIVERS: [&str; 2] = ["exec", "exec2"];
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// A data and a run directory of this test's own.
-struct World {
-    dir: PathBuf,
-}
-
 impl World {
-    /// `None` without root: nothing can be run.
-    fn new() -> Option<World> {
-        if !geteuid().is_root() {
-            let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-            let is_required = |word: &str| matches!(word.trim(), "all" | "root");
-            assert!(
-                !required.split(',').any(is_required),
-                "this test needs root"
-            );
-            let _ = writeln!(std::io::stderr(), "SKIPPED: not root");
-            return None;
-        }
-        let name = format!(
-            "encamp-place-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let dir = Path::new("/var/tmp").join(name);
-        std::fs::create_dir(&dir).unwrap();
-        // Tasks of any uid pass through on the way to their own directories.
-        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).unwrap();
-        Some(World { dir })
-    }
-
-    fn file(&self, text: &str) -> PathBuf {
-        let name = format!("{}.hcl", NEXT.fetch_add(1, Ordering::Relaxed));
-        let path = self.dir.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn command(&self, job: &str, flags: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_encamp"));
-        command.stdin(Stdio::null()).arg("run").arg(self.file(job));
-        command.args(["--rm", "--no-restart"]).args(flags);
-        command.arg("--data-dir").arg(self.dir.join("data"));
-        command.arg("--run-dir").arg(self.dir.join("run"));
-        command
-    }
-
-    fn run(&self, job: &str, flags: &[&str]) -> Ended {
-        Ended::of(self.command(job, flags).output().unwrap())
-    }
-
-    fn start(&self, job: &str) -> Running {
-        let mut child = self
-            .command(job, &[])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Running { child, stdout }
-    }
-
-    /// What is left of runs: claims, run directories, allocations, mounts.
-    #[track_caller]
-    fn assert_clean(&self) {
-        let mut left = BTreeSet::new();
-        for (dir, fixed) in [
-            ("data/alloc", ""),
-            ("data/ports", ".lock"),
-            ("run", ".lock"),
-        ] {
-            let names = std::fs::read_dir(self.dir.join(dir)).into_iter().flatten();
-            let names = names.flatten().map(|entry| entry.file_name());
-            left.extend(names.filter(|name| name != fixed));
-        }
-        assert_eq!(left, BTreeSet::new());
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        assert!(
-            !mounts.contains(&self.dir.display().to_string()),
-            "{mounts}"
-        );
+    /// `encamp run` of a job that is not restarted.
+    fn once(&self, job: &str, flags: &[&str]) -> Ended {
+        let flags = [&["--rm", "--no-restart"], flags].concat();
+        self.run_job(job, &flags)
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
-    }
-}
-
-/// The end of a command.
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ended {
-    fn of(output: Output) -> Ended {
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    #[track_caller]
-    fn exited(self, code: i32) -> Ended {
-        let Ended { stdout, stderr, .. } = &self;
-        assert_eq!(self.code, Some(code), "{stdout}\n{stderr}");
-        self
-    }
-
-    #[track_caller]
-    fn says(&self, words: &str) {
-        assert!(self.stderr.contains(words), "{words:?} in {}", self.stderr);
-    }
-
-    /// The values of these variables, from a task that prints its environment.
-    fn variable(&self, name: &str) -> &str {
-        let named = |line: &'_ str| line.starts_with(name) && line[name.len()..].starts_with('=');
-        let line = self.stdout.lines().find(|line| named(line));
-        &line.unwrap_or_else(|| panic!("{name} in {}", self.stdout))[name.len() + 1..]
-    }
-}
-
-/// A command that runs.
-struct Running {
-    child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
-}
-
-impl Running {
-    fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn end(mut self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-        let mut rest = String::new();
-        self.stdout.read_to_string(&mut rest).unwrap();
-        self.child.wait().unwrap();
-    }
+/// The value of a variable, from a task that prints its environment.
+fn variable<'a>(ended: &'a Ended, name: &str) -> &'a str {
+    let named = |line: &'_ str| line.starts_with(name) && line[name.len()..].starts_with('=');
+    let line = ended.stdout.lines().find(|line| named(line));
+    &line.unwrap_or_else(|| panic!("{name} in {}", ended.stdout))[name.len() + 1..]
 }
 
 /// One task that runs a script, in a group with more in it.
@@ -199,27 +67,27 @@ fn free() -> u16 {
 
 #[test]
 fn a_task_is_told_its_ports() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let number = free();
     let ports = network(&format!(
         "port \"http\" {{\nstatic = {number}\n}}\nport \"a-b\" {{}}"
     ));
     for driver in DRIVERS {
-        let ended = world.run(&job(driver, &ports, "env"), &[]).exited(0);
+        let ended = world.once(&job(driver, &ports, "env"), &[]).exited(0);
         let number = number.to_string();
         for name in [
             "NOMAD_PORT_http",
             "NOMAD_HOST_PORT_http",
             "NOMAD_ALLOC_PORT_http",
         ] {
-            assert_eq!(ended.variable(name), number, "{driver} {name}");
+            assert_eq!(variable(&ended, name), number, "{driver} {name}");
         }
-        assert_eq!(ended.variable("NOMAD_IP_http"), "127.0.0.1");
+        assert_eq!(variable(&ended, "NOMAD_IP_http"), "127.0.0.1");
         assert_eq!(
-            ended.variable("NOMAD_ADDR_http"),
+            variable(&ended, "NOMAD_ADDR_http"),
             format!("127.0.0.1:{number}")
         );
-        let drawn: u16 = ended.variable("NOMAD_PORT_a_b").parse().unwrap();
+        let drawn: u16 = variable(&ended, "NOMAD_PORT_a_b").parse().unwrap();
         assert!((20_000..32_000).contains(&drawn), "{drawn}");
         ended.says(&format!("http=127.0.0.1:{number} a-b=127.0.0.1:{drawn}"));
     }
@@ -228,11 +96,11 @@ fn a_task_is_told_its_ports() {
 
 #[test]
 fn a_port_that_is_bound_ends_the_run_with_the_name_of_who_has_it() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     for address in ["127.0.0.1:0", "0.0.0.0:0"] {
         let listener = TcpListener::bind(address).unwrap();
         let number = listener.local_addr().unwrap().port();
-        let ended = world.run(&job("exec2", &with_port(number), "true"), &[]);
+        let ended = world.once(&job("exec2", &with_port(number), "true"), &[]);
         let ended = ended.exited(2);
         ended.says(&format!("port \"http\" = {number} is in use by "));
         ended.says(&format!("(pid {}, uid 0)", std::process::id()));
@@ -243,47 +111,47 @@ fn a_port_that_is_bound_ends_the_run_with_the_name_of_who_has_it() {
 
 #[test]
 fn of_two_runs_with_one_port_the_second_is_refused() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let job = job("exec2", &with_port(free()), "echo up; sleep 1000");
-    let mut first = world.start(&job);
+    let mut first = world.start_job(&job);
     assert_eq!(first.line(), "up\n");
-    let ended = world.run(&job, &[]).exited(2);
+    let ended = world.once(&job, &[]).exited(2);
     ended.says("is held by job \"j\" (alloc ");
-    first.end(Signal::INT);
+    first.end_by(Signal::INT);
     world.assert_clean();
 }
 
 #[test]
 fn the_port_of_a_killed_run_is_free_again_at_once() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let network = with_port(free());
-    let mut killed = world.start(&job("exec2", &network, "echo up; sleep 1000"));
+    let mut killed = world.start_job(&job("exec2", &network, "echo up; sleep 1000"));
     assert_eq!(killed.line(), "up\n");
-    killed.end(Signal::KILL);
-    world.run(&job("exec2", &network, "true"), &[]).exited(0);
+    killed.end_by(Signal::KILL);
+    world.once(&job("exec2", &network, "true"), &[]).exited(0);
     world.assert_clean();
 }
 
 #[test]
 fn many_runs_at_once_have_ports_of_their_own() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let job = job(
         "exec2",
         &network("port \"x\" {}"),
         "echo $NOMAD_PORT_x; sleep 1000",
     );
-    let mut running: Vec<Running> = (0..8).map(|_| world.start(&job)).collect();
+    let mut running: Vec<Running> = (0..8).map(|_| world.start_job(&job)).collect();
     let numbers: BTreeSet<String> = running.iter_mut().map(Running::line).collect();
     assert_eq!(numbers.len(), 8, "{numbers:?}");
     for run in running {
-        run.end(Signal::INT);
+        run.end_by(Signal::INT);
     }
     world.assert_clean();
 }
 
 #[test]
 fn mode_none_is_a_network_of_the_groups_own() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let host = std::fs::read_link("/proc/self/ns/net").unwrap();
     for driver in DRIVERS {
         let more = network("mode = \"none\"");
@@ -291,7 +159,7 @@ fn mode_none_is_a_network_of_the_groups_own() {
         let other = format!(
             "    task \"other\" {{\ndriver = \"{driver}\"\nconfig {{\ncommand = \"/bin/readlink\"\nargs = [\"/proc/self/ns/net\"]\n}}\n}}\n"
         );
-        let ended = world.run(&job(driver, &(more + &other), script), &[]);
+        let ended = world.once(&job(driver, &(more + &other), script), &[]);
         let ended = ended.exited(0);
         let namespaces: Vec<&str> = ended
             .stdout
@@ -314,11 +182,11 @@ fn mode_none_is_a_network_of_the_groups_own() {
 
 #[test]
 fn a_host_name_and_dns_are_the_groups() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let inner = "hostname = \"web-${NOMAD_ALLOC_INDEX}\"\ndns {\nservers = [\"10.9.8.7\"]\n}";
     for driver in DRIVERS {
         let script = "hostname; cat /etc/resolv.conf";
-        let ended = world.run(&job(driver, &network(inner), script), &[]);
+        let ended = world.once(&job(driver, &network(inner), script), &[]);
         let ended = ended.exited(0);
         assert!(ended.stdout.starts_with("web-0\n"), "{}", ended.stdout);
         assert!(ended.stdout.contains("nameserver 10.9.8.7"), "{driver}");
@@ -328,46 +196,46 @@ fn a_host_name_and_dns_are_the_groups() {
 
 #[test]
 fn a_constraint_that_is_not_met_is_told_in_nomads_words() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let more = "constraint {\nattribute = attr.kernel.name\nvalue = \"darwin\"\n}\n";
     let job = job("exec2", more, "echo ran");
-    let ended = world.run(&job, &[]).exited(2);
+    let ended = world.once(&job, &[]).exited(2);
     ended.says(
         "* Constraint \"${attr.kernel.name} = darwin\": 1 nodes excluded by filter; ${attr.kernel.name} is \"linux\" here",
     );
     assert_eq!(ended.stdout, "");
-    let ended = world.run(&job, &["--ignore-constraints"]).exited(0);
+    let ended = world.once(&job, &["--ignore-constraints"]).exited(0);
     assert_eq!(ended.stdout, "ran\n");
     world.assert_clean();
 }
 
 #[test]
 fn constraints_that_the_documentation_of_the_drivers_has_are_met() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let more = "constraint {\nattribute = \"${attr.driver.exec2.unveil.tasks}\"\nvalue = true\n}
       constraint {\nattribute = \"${attr.driver.exec}\"\nvalue = \"1\"\n}
       constraint {\nattribute = \"${attr.kernel.landlock}\"\noperator = \"is_set\"\n}
       constraint {\nattribute = \"${attr.kernel.version}\"\noperator = \"semver\"\nvalue = \">= 5.13.0\"\n}\n";
-    world.run(&job("exec2", more, "true"), &[]).exited(0);
+    world.once(&job("exec2", more, "true"), &[]).exited(0);
 }
 
 #[test]
 fn what_is_for_a_cluster_is_warned_of_and_strict_refuses_it() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let more = "consul {}\nspread {\nattribute = \"${node.datacenter}\"\n}\n";
     let job = job("exec2", more, "echo ran");
-    let ended = world.run(&job, &[]).exited(0);
+    let ended = world.once(&job, &[]).exited(0);
     ended.says("hcl:4,1-7: Without effect here; There is no Consul here");
     assert!(!ended.stderr.contains("spread"), "{}", ended.stderr);
-    let ended = world.run(&job, &["--strict"]).exited(1);
+    let ended = world.once(&job, &["--strict"]).exited(1);
     assert_eq!(ended.stdout, "");
     ended.says("There is no Consul here");
-    assert_eq!(world.run(&job, &["-q"]).exited(0).stderr, "");
+    assert_eq!(world.once(&job, &["-q"]).exited(0).stderr, "");
 }
 
 #[test]
 fn a_volume_may_be_mounted_below_the_tasks_own_directory() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let volume = world.dir.join("lent");
     std::fs::create_dir(&volume).unwrap();
     std::fs::set_permissions(&volume, PermissionsExt::from_mode(0o777)).unwrap();
@@ -385,7 +253,7 @@ fn a_volume_may_be_mounted_below_the_tasks_own_directory() {
                 "cd $NOMAD_TASK_DIR/data && echo {driver} > by-{driver} && cat by-{driver}"
             );
             let job = job(driver, more, &script);
-            world.run(
+            world.once(
                 &job.replace("      config {", &format!("      {mount}\n      config {{")),
                 &flags,
             )
@@ -403,7 +271,7 @@ fn a_volume_may_be_mounted_below_the_tasks_own_directory() {
 
 #[test]
 fn each_allocation_has_its_volume_and_its_ports() {
-    let Some(world) = World::new() else { return };
+    let Some(world) = world() else { return };
     let mut config = "client {\n".to_owned();
     for index in 0..2 {
         let dir = world.dir.join(format!("v{index}"));
@@ -422,7 +290,7 @@ fn each_allocation_has_its_volume_and_its_ports() {
         "      volume_mount {\nvolume = \"v\"\ndestination = \"/mnt\"\n}\n      config {",
     );
     let flags = ["-c", config.to_str().unwrap()];
-    let ended = world.run(&job, &flags).exited(0);
+    let ended = world.once(&job, &flags).exited(0);
     assert!(ended.stdout.contains("volume 0") && ended.stdout.contains("volume 1"));
     let ports: BTreeSet<&str> = ended
         .stdout
@@ -433,7 +301,7 @@ fn each_allocation_has_its_volume_and_its_ports() {
     // Tasks of exec are nobody's, and the volumes root's.
     ended.says("volume \"v\" cannot be written to by uid ");
     let three = job.replace("count = 2", "count = 3");
-    let ended = world.run(&three, &flags).exited(2);
+    let ended = world.once(&three, &flags).exited(2);
     ended.says("there is no host_volume \"data[2]\" on this node: there are data[0], data[1]");
     world.assert_clean();
 }

@@ -1,110 +1,27 @@
 //! The program as its users have it: `encamp run` with real tasks, and with everything that can be wrong.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "tests")]
+
+mod world;
+
 use std::collections::BTreeSet;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, geteuid, kill_process};
+use rustix::process::{Signal, geteuid};
+
+use world::{Ended, Running, World, root};
 
 const DRIVERS: [&str; 2] = ["exec", "exec2"];
 /// Nothing that should be at once takes this long.
 const SOON: Duration = Duration::from_secs(4);
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
-
-/// A data and a run directory of this test's own.
-struct World {
-    dir: PathBuf,
-}
-
 impl World {
-    fn new() -> World {
-        let name = format!(
-            "encamp-cli-{}-{}",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
-        let dir = Path::new("/var/tmp").join(name);
-        std::fs::create_dir(&dir).unwrap();
-        // Tasks of any uid pass through on the way to their own directories.
-        std::fs::set_permissions(&dir, PermissionsExt::from_mode(0o755)).unwrap();
-        World { dir }
-    }
-
-    fn file(&self, text: &str) -> PathBuf {
-        let path = self.dir.join(format!(
-            "{}.nomad.hcl",
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        ));
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-
-    fn command(&self, text: &str, flags: &[&str]) -> Command {
-        let mut command = encamp();
-        command.arg("run").arg(self.file(text)).args(flags);
-        command.arg("--data-dir").arg(self.dir.join("data"));
-        command.arg("--run-dir").arg(self.dir.join("run"));
-        command
-    }
-
-    fn run(&self, text: &str) -> Ended {
-        Ended::of(self.command(text, &["--rm"]).output().unwrap())
-    }
-
-    fn start(&self, text: &str) -> Running {
-        Running::start(self.command(text, &["--rm"]))
-    }
-
-    /// What is left of runs: allocations, claims, run directories, mounts, cgroups.
-    fn left(&self) -> BTreeSet<String> {
-        let mut left = BTreeSet::new();
-        for (dir, fixed) in [
-            ("data/alloc", ""),
-            ("data/alloc_mounts", ""),
-            ("data/users", "resting"),
-            ("data/cores", ".lock .sharing"),
-            ("data/ports", ".lock"),
-            ("run", ".lock"),
-        ] {
-            let names = std::fs::read_dir(self.dir.join(dir))
-                .into_iter()
-                .flatten()
-                .flatten();
-            let names = names.map(|entry| entry.file_name().into_string().unwrap());
-            left.extend(
-                names
-                    .filter(|name| !fixed.split(' ').any(|fixed| fixed == name))
-                    .map(|name| format!("{dir}/{name}")),
-            );
-        }
-        let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let ours = self.dir.display().to_string();
-        left.extend(
-            mounts
-                .lines()
-                .filter(|line| line.contains(&ours))
-                .map(str::to_owned),
-        );
-        left
-    }
-
-    #[track_caller]
-    fn assert_clean(&self) {
-        assert_eq!(self.left(), BTreeSet::new());
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            let _ = std::fs::remove_dir_all(&self.dir);
-        }
+    fn run_text(&self, text: &str) -> Ended {
+        self.run_job(text, &["--rm"])
     }
 }
 
@@ -112,110 +29,6 @@ fn encamp() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_encamp"));
     command.stdin(Stdio::null());
     command
-}
-
-/// The end of a command.
-#[derive(Debug)]
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ended {
-    fn of(output: Output) -> Ended {
-        Ended {
-            code: output.status.code(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
-    }
-
-    #[track_caller]
-    fn exited(self, code: i32) -> Ended {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "stdout:\n{}\nstderr:\n{}",
-            self.stdout,
-            self.stderr
-        );
-        self
-    }
-
-    #[track_caller]
-    fn says(&self, words: &[&str]) {
-        for word in words {
-            assert!(
-                self.stderr.contains(word),
-                "{word:?} is not in:\n{}",
-                self.stderr
-            );
-        }
-    }
-}
-
-/// A command that runs.
-struct Running {
-    child: Child,
-    stdout: BufReader<std::process::ChildStdout>,
-}
-
-impl Running {
-    fn start(mut command: Command) -> Running {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let stdout = BufReader::new(child.stdout.take().unwrap());
-        Running { child, stdout }
-    }
-
-    fn read_line(&mut self) -> String {
-        let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        line
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    fn end(mut self) -> Ended {
-        let mut stdout = String::new();
-        self.stdout.read_to_string(&mut stdout).unwrap();
-        let mut stderr = String::new();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut stderr)
-            .unwrap();
-        let code = self.child.wait().unwrap().code();
-        Ended {
-            code,
-            stdout,
-            stderr,
-        }
-    }
-}
-
-/// True with root; otherwise says loudly that the test was skipped, or fails where that is asked for.
-fn root() -> bool {
-    if geteuid().is_root() {
-        return true;
-    }
-    let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-    assert!(
-        !required
-            .split(',')
-            .any(|word| matches!(word.trim(), "all" | "root")),
-        "this test needs root"
-    );
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "SKIPPED {test}: not root");
-    false
 }
 
 /// A batch job of one task that is not restarted; `more` goes into the task.
@@ -250,7 +63,7 @@ fn the_environment_is_the_tasks_and_not_the_callers() {
             &[],
             "env {\n GREETING = \"hello\"\n }",
         );
-        let mut command = world.command(&text, &[]);
+        let mut command = world.job_command(&text, &[]);
         command
             .env("GITHUB_TOKEN", "secret")
             .env("TZ", "Europe/Vienna");
@@ -283,7 +96,7 @@ fn the_tasks_exit_code_is_the_commands() {
     for driver in DRIVERS {
         for code in [0, 7, 255] {
             let _ = world
-                .run(&shell(driver, &format!("exit {code}"), ""))
+                .run_text(&shell(driver, &format!("exit {code}"), ""))
                 .exited(code);
         }
         world.assert_clean();
@@ -299,7 +112,7 @@ fn output_is_separate_complete_and_byte_for_byte() {
     for driver in DRIVERS {
         let script = "printf 'a\\000b\\377'; echo err >&2; head -c 300000 /dev/zero";
         let output = world
-            .command(&shell(driver, script, ""), &["-q"])
+            .job_command(&shell(driver, script, ""), &["-q"])
             .output()
             .unwrap();
         assert_eq!(output.status.code(), Some(0));
@@ -318,7 +131,7 @@ fn only_those_who_ask_are_told_what_the_kernel_lacks() {
     for driver in DRIVERS {
         let text = shell(driver, "exit 0", "");
         let said = |flags: &[&str]| {
-            let ended = Ended::of(world.command(&text, flags).output().unwrap()).exited(0);
+            let ended = world.run_job(&text, flags).exited(0);
             ended.stderr
         };
         let (usual, all) = (said(&["--rm"]), said(&["--rm", "-v"]));
@@ -336,8 +149,8 @@ fn output_is_live() {
     }
     let world = World::new();
     for driver in DRIVERS {
-        let mut running = world.start(&shell(driver, "echo one; sleep 600", ""));
-        assert_eq!(running.read_line(), "one\n", "{driver}");
+        let mut running = world.start_job(&shell(driver, "echo one; sleep 600", ""));
+        assert_eq!(running.line(), "one\n", "{driver}");
         running.signal(Signal::TERM);
         let _ = running.end();
         world.assert_clean();
@@ -352,10 +165,10 @@ fn a_reader_that_goes_away_does_not_stop_the_task() {
     let world = World::new();
     for driver in DRIVERS {
         let script = "head -c 1000000 /dev/zero; exit 5";
-        let mut running = world.start(&shell(driver, script, ""));
-        let mut few = [0; 10];
-        running.stdout.read_exact(&mut few).unwrap();
-        let Running { mut child, stdout } = running;
+        let mut command = world.job_command(&shell(driver, script, ""), &["--rm"]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 10]).unwrap();
         drop(stdout);
         assert_eq!(child.wait().unwrap().code(), Some(5), "{driver}");
     }
@@ -369,12 +182,12 @@ fn ctrl_c_ends_sleep_at_once_with_130() {
     let world = World::new();
     for driver in DRIVERS {
         for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-            let mut running = world.start(&shell(
+            let mut running = world.start_job(&shell(
                 driver,
                 "echo ready; exec sleep 600",
                 "kill_timeout = \"20s\"",
             ));
-            assert_eq!(running.read_line(), "ready\n");
+            assert_eq!(running.line(), "ready\n");
             std::thread::sleep(Duration::from_millis(200));
             let began = Instant::now();
             running.signal(signal);
@@ -382,7 +195,7 @@ fn ctrl_c_ends_sleep_at_once_with_130() {
             running
                 .end()
                 .exited(130)
-                .says(&["stopping: SIGINT, then SIGKILL after 20s"]);
+                .says_all(&["stopping: SIGINT, then SIGKILL after 20s"]);
             assert!(
                 began.elapsed() < SOON,
                 "{driver} {signal:?}: {:?}",
@@ -401,8 +214,8 @@ fn kill_signal_reaches_a_task_that_may_choose_its_code() {
     let world = World::new();
     for driver in DRIVERS {
         let script = "trap 'exit 42' USR1; echo ready; while :; do sleep 0.05; done";
-        let mut running = world.start(&shell(driver, script, "kill_signal = \"SIGUSR1\""));
-        assert_eq!(running.read_line(), "ready\n");
+        let mut running = world.start_job(&shell(driver, script, "kill_signal = \"SIGUSR1\""));
+        assert_eq!(running.line(), "ready\n");
         running.signal(Signal::INT);
         let _ = running.end().exited(42);
     }
@@ -415,8 +228,8 @@ fn a_task_that_does_not_listen_is_killed_after_its_time() {
     }
     let world = World::new();
     for driver in DRIVERS {
-        let mut running = world.start(&shell(driver, DEAF, "kill_timeout = \"1s\""));
-        assert_eq!(running.read_line(), "ready\n");
+        let mut running = world.start_job(&shell(driver, DEAF, "kill_timeout = \"1s\""));
+        assert_eq!(running.line(), "ready\n");
         let began = Instant::now();
         running.signal(Signal::INT);
         let _ = running.end().exited(137);
@@ -437,8 +250,8 @@ fn the_second_signal_kills_at_once() {
     }
     let world = World::new();
     for driver in DRIVERS {
-        let mut running = world.start(&shell(driver, DEAF, "kill_timeout = \"25s\""));
-        assert_eq!(running.read_line(), "ready\n");
+        let mut running = world.start_job(&shell(driver, DEAF, "kill_timeout = \"25s\""));
+        assert_eq!(running.line(), "ready\n");
         let began = Instant::now();
         running.signal(Signal::INT);
         std::thread::sleep(Duration::from_millis(300));
@@ -458,14 +271,14 @@ fn a_failing_task_is_restarted_as_its_policy_says() {
     for driver in DRIVERS {
         let script = "echo x >> $NOMAD_TASK_DIR/count; wc -l < $NOMAD_TASK_DIR/count; exit 9";
         let text = restarting_job(driver, "/bin/sh", &["-c", script], "", "attempts = 2");
-        let ended = world.run(&text).exited(9);
+        let ended = world.run_text(&text).exited(9);
         let counts: Vec<&str> = ended.stdout.lines().map(str::trim).collect();
         assert_eq!(
             counts,
             ["1", "2", "3"],
             "{driver}: the same directories every time"
         );
-        ended.says(&[
+        ended.says_all(&[
             "restarting in 0.1s (attempt 1 of 2 in 10m0s",
             "attempt 2 of 2",
             "not restarting: Exceeded allowed attempts 2 in interval 10m0s and mode is \"fail\"",
@@ -487,13 +300,7 @@ fn no_restart_means_one_start() {
         "",
         "attempts = 2",
     );
-    let ended = Ended::of(
-        world
-            .command(&text, &["--rm", "--no-restart"])
-            .output()
-            .unwrap(),
-    )
-    .exited(9);
+    let ended = world.run_job(&text, &["--rm", "--no-restart"]).exited(9);
     assert_eq!(ended.stdout, "x\n");
 }
 
@@ -511,8 +318,8 @@ fn a_signal_between_two_starts_ends_the_run() {
         "attempts = 2",
     )
     .replace("100ms", "60s");
-    let mut running = world.start(&text);
-    assert_eq!(running.read_line(), "x\n");
+    let mut running = world.start_job(&text);
+    assert_eq!(running.line(), "x\n");
     std::thread::sleep(Duration::from_secs(1));
     running.signal(Signal::TERM);
     let _ = running.end().exited(143);
@@ -528,7 +335,7 @@ fn a_failed_tasks_alloc_directory_is_kept_and_named() {
     for driver in DRIVERS {
         let script = "echo d > $NOMAD_TASK_DIR/d; echo s > $NOMAD_SECRETS_DIR/s; exit 3";
         let text = shell(driver, script, "");
-        let ended = Ended::of(world.command(&text, &[]).output().unwrap()).exited(3);
+        let ended = world.run_job(&text, &[]).exited(3);
         let kept = ended
             .stderr
             .lines()
@@ -550,12 +357,8 @@ fn a_failed_tasks_alloc_directory_is_kept_and_named() {
             "{driver}"
         );
         let id = kept.file_name().unwrap().to_str().unwrap();
-        assert_eq!(
-            world.left(),
-            BTreeSet::from([format!("data/alloc/{id}")]),
-            "{driver}"
-        );
-        let _ = world.run(&shell(driver, "exit 0", "")).exited(0);
+        assert_eq!(world.left(), [format!("data/alloc/{id}")], "{driver}");
+        let _ = world.run_text(&shell(driver, "exit 0", "")).exited(0);
         assert!(kept.exists(), "{driver}: a kept directory is not swept");
         std::fs::remove_dir_all(kept).unwrap();
     }
@@ -567,21 +370,13 @@ fn keep_and_rm_decide() {
         return;
     }
     let world = World::new();
-    let _ = Ended::of(
-        world
-            .command(&shell("exec", "exit 3", ""), &["--rm"])
-            .output()
-            .unwrap(),
-    )
-    .exited(3);
+    let _ = world
+        .run_job(&shell("exec", "exit 3", ""), &["--rm"])
+        .exited(3);
     world.assert_clean();
-    let _ = Ended::of(
-        world
-            .command(&shell("exec", "exit 0", ""), &["--keep"])
-            .output()
-            .unwrap(),
-    )
-    .exited(0);
+    let _ = world
+        .run_job(&shell("exec", "exit 0", ""), &["--keep"])
+        .exited(0);
     assert_eq!(world.left().len(), 1);
 }
 
@@ -592,12 +387,12 @@ fn a_killed_run_is_cleared_by_the_next() {
     }
     let world = World::new();
     for driver in DRIVERS {
-        let mut running = world.start(&shell(driver, "echo ready; exec sleep 600", ""));
-        assert_eq!(running.read_line(), "ready\n");
+        let mut running = world.start_job(&shell(driver, "echo ready; exec sleep 600", ""));
+        assert_eq!(running.line(), "ready\n");
         running.signal(Signal::KILL);
         let _ = running.end();
-        assert_ne!(world.left(), BTreeSet::new(), "{driver}");
-        let _ = world.run(&shell(driver, "exit 0", "")).exited(0);
+        assert!(!world.left().is_empty(), "{driver}");
+        let _ = world.run_text(&shell(driver, "exit 0", "")).exited(0);
         world.assert_clean();
     }
 }
@@ -609,7 +404,7 @@ fn many_runs_at_once_all_have_their_own() {
     }
     let world = World::new();
     let text = job("exec2", "/usr/bin/id", &["-u"], "");
-    let running: Vec<Running> = (0..20).map(|_| world.start(&text)).collect();
+    let running: Vec<Running> = (0..20).map(|_| world.start_job(&text)).collect();
     let uids: Vec<String> = running
         .into_iter()
         .map(|one| one.end().exited(0).stdout)
@@ -626,9 +421,9 @@ fn a_command_that_is_missing_is_127_and_leaves_nothing() {
     let world = World::new();
     for driver in DRIVERS {
         world
-            .run(&job(driver, "/no/such/command", &[], ""))
+            .run_text(&job(driver, "/no/such/command", &[], ""))
             .exited(127)
-            .says(&["Error: task \"t\"", ".nomad.hcl:", "/no/such/command"]);
+            .says_all(&["Error: task \"t\"", ".nomad.hcl:", "/no/such/command"]);
         world.assert_clean();
     }
 }
@@ -641,9 +436,9 @@ fn a_command_that_cannot_be_executed_is_126_and_leaves_nothing() {
     let world = World::new();
     for driver in DRIVERS {
         world
-            .run(&job(driver, "/etc/passwd", &[], ""))
+            .run_text(&job(driver, "/etc/passwd", &[], ""))
             .exited(126)
-            .says(&["/etc/passwd"]);
+            .says_all(&["/etc/passwd"]);
         world.assert_clean();
     }
 }
@@ -677,8 +472,8 @@ fn bad_job_files_are_1_with_their_place_and_make_nothing() {
         if !geteuid().is_root() && words.contains("nobody-at-all") {
             continue;
         }
-        let ended = world.run(&text).exited(1);
-        ended.says(&[".nomad.hcl:", words]);
+        let ended = world.run_text(&text).exited(1);
+        ended.says_all(&[".nomad.hcl:", words]);
         assert_eq!(ended.stdout, "", "{text}");
     }
     assert!(!world.dir.join("data").exists() && !world.dir.join("run").exists());
@@ -704,7 +499,7 @@ fn without_root_it_says_so_and_makes_nothing() {
         .arg(world.dir.join("data"))
         .arg("--run-dir")
         .arg(world.dir.join("run"));
-    Ended::of(command.output().unwrap()).exited(2).says(&[
+    Ended::of(command.output().unwrap()).exited(2).says_all(&[
         "* Constraint \"missing drivers\": 1 nodes excluded by filter",
         "driver \"exec\": Driver must run as root",
         "sudo",
@@ -727,10 +522,10 @@ fn validate_needs_no_root_and_finds_what_the_driver_would() {
     for driver in DRIVERS {
         validate(&job(driver, "/bin/true", &[], ""))
             .exited(0)
-            .says(&["is valid"]);
+            .says_all(&["is valid"]);
         validate(&job(driver, "/bin/true", &[], "").replace("command =", "comand ="))
             .exited(1)
-            .says(&["comand"]);
+            .says_all(&["comand"]);
     }
 }
 
@@ -748,7 +543,7 @@ fn usage_is_1_and_help_is_0() {
         let _ = Ended::of(encamp().args(arguments).output().unwrap()).exited(0);
     }
     let missing = Ended::of(encamp().args(["run", "/no/such/file"]).output().unwrap()).exited(1);
-    missing.says(&[
+    missing.says_all(&[
         "Error: cannot read the job file /no/such/file",
         "No such file",
     ]);
@@ -775,7 +570,7 @@ fn a_plugin_that_is_started_by_hand_explains_itself() {
         .unwrap();
     Ended::of(output)
         .exited(64)
-        .says(&["This is a Nomad driver plugin", "encamp --help"]);
+        .says_all(&["This is a Nomad driver plugin", "encamp --help"]);
 }
 
 #[test]
@@ -835,7 +630,7 @@ fn output_that_cannot_be_written_is_told_and_the_task_goes_on() {
         return;
     }
     let world = World::new();
-    let mut command = world.command(&shell("exec", "echo x; exit 4", ""), &["--rm"]);
+    let mut command = world.job_command(&shell("exec", "echo x; exit 4", ""), &["--rm"]);
     let full = std::fs::OpenOptions::new()
         .write(true)
         .open("/dev/full")
@@ -843,5 +638,5 @@ fn output_that_cannot_be_written_is_told_and_the_task_goes_on() {
     let output = command.stdout(full).output().unwrap();
     Ended::of(output)
         .exited(4)
-        .says(&["cannot write the task's stdout", "No space left on device"]);
+        .says_all(&["cannot write the task's stdout", "No space left on device"]);
 }

@@ -2,14 +2,12 @@
 #![forbid(unsafe_code)]
 #![allow(
     clippy::unwrap_used,
-    clippy::print_stderr,
     dead_code,
     reason = "tests; the modules serve other tests too"
 )]
 
 #[path = "jobs/job.rs"]
 mod job;
-#[path = "commands/world.rs"]
 mod world;
 
 use job::{job, task};

@@ -110,7 +110,10 @@ impl Ear {
 /// Puts audit back if a plugin that had switched it on was killed.
 pub(crate) fn put_back() {
     if let Err(error) = sweep(Path::new(LOCK)) {
-        log::warn("cannot put kernel audit back", &[("cause", &driver::in_one_line(&error))]);
+        log::warn(
+            "cannot put kernel audit back",
+            &[("cause", &driver::in_one_line(&error))],
+        );
     }
 }
 

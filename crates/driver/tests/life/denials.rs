@@ -1,5 +1,4 @@
 //! What the sandbox denies is named, and what is advised allows it.
-use std::io::Write;
 use std::sync::{Arc, OnceLock, RwLock};
 
 use driver::denials::{Advice, Denials, Error, LOCK, Left, Outlook, Watch, is_marked, outlook};
@@ -20,25 +19,17 @@ fn watch() -> Option<Arc<Watch>> {
     }
     match outlook() {
         Ok(_) => BEFORE.get_or_init(alone),
-        Err(error @ Error::Abi { .. }) => return leave_out("ELSEWHERE", &error),
+        Err(error @ Error::Abi { .. }) => {
+            need::elsewhere(&error.to_string());
+            return None;
+        }
         Err(error @ Error::OffOnPurpose) => {
-            let required = std::env::var("ENCAMP_TEST_REQUIRE").unwrap_or_default();
-            assert!(
-                !required.split(',').any(|word| word.trim() == "all"),
-                "{error}"
-            );
-            return leave_out("SKIPPED", &error);
+            need::unmet("audit", &error.to_string());
+            return None;
         }
         Err(error) => panic!("{error:?}"),
     };
     Some(Arc::new(Watch::open(Path::new(LOCK), Left::On).unwrap()))
-}
-
-/// Past the harness, which hides what passing tests print.
-fn leave_out(word: &str, error: &Error) -> Option<Arc<Watch>> {
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    let _ = writeln!(std::io::stderr(), "{word} {test}: {error}");
-    None
 }
 
 /// What audit is while nobody has switched it on and nobody's mark is left; `None`: somebody has it all the time.

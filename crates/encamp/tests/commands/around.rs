@@ -4,8 +4,8 @@ use std::process::Stdio;
 
 use serde_json::Value;
 
-use crate::running::{job, until};
-use crate::world::{Ended, world};
+use crate::running::job;
+use crate::world::{Ended, until, world};
 
 const WAIT: &str = "while :; do sleep 0.1; done";
 

@@ -2,8 +2,8 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::running::{Running, job, until};
-use crate::world::world;
+use crate::running::job;
+use crate::world::{Running, until, world};
 
 #[test]
 fn both_streams_come_out_where_they_belong() {
@@ -55,7 +55,7 @@ fn following_goes_on_over_restarts_to_the_end_of_the_run() {
         "restart {\n        delay = \"1s\"\n        attempts = 1\n        mode = \"fail\"\n      }";
     let script = "echo start; sleep 1; echo end; exit 1";
     let run = world.start(&job("api", 1, &[("t", "exec", script, again)]));
-    let follower = Running::of(&mut world.encamp(&["logs", "-f", "t"]));
+    let follower = Running::start(&mut world.encamp(&["logs", "-f", "t"]));
     run.end().exited(1);
     assert_eq!(follower.end().exited(0).stdout, "start\nend\nstart\nend\n");
 }

@@ -3,8 +3,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 
-use crate::running::{Running, job, until};
-use crate::world::world;
+use crate::running::job;
+use crate::world::{Running, until, world};
 
 const DEAF: &str = "trap '' INT; while :; do sleep 0.1; done";
 const POLITE: &str = "trap 'exit 3' INT; echo ready; while :; do sleep 0.1; done";
@@ -60,7 +60,7 @@ fn a_second_stop_can_hasten_the_first() {
     let Some(world) = world() else { return };
     let patient = "kill_timeout = \"10m\"\n      shutdown_delay = \"10m\"";
     let run = world.start(&job("api", 1, &[("t", "exec", DEAF, patient)]));
-    let first = Running::of(&mut world.encamp(&["stop", "api"]));
+    let first = Running::start(&mut world.encamp(&["stop", "api"]));
     until(|| {
         world
             .run(&["ps", "--json"])
@@ -116,7 +116,7 @@ fn a_task_that_waits_for_its_next_start_is_stopped_too() {
         "restart {\n        delay = \"5m\"\n        attempts = 2\n        mode = \"fail\"\n      }";
     let text = job("api", 1, &[("t", "exec", "exit 1", never)]);
     let file = world.file(&text);
-    let run = Running::of(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
+    let run = Running::start(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
     until(|| world.run(&["ps", "--json"]).stdout.contains("Restarting"));
     world
         .run(&["stop", "api"])
@@ -134,7 +134,7 @@ fn a_run_that_does_not_answer_keeps_no_other_from_being_stopped() {
     let control = format!("run/{}/control", &listed[..8]);
     std::fs::remove_file(world.dir.join(control)).unwrap();
     let file = world.file(&job("polite", 1, &[("two", "exec2", POLITE, "")]));
-    let polite = Running::of(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
+    let polite = Running::start(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
     world.until_all_run(2);
     until(|| world.run(&["logs", "two"]).stdout.contains("ready"));
     world
@@ -157,7 +157,7 @@ fn a_prestart_task_that_is_stopped_ends_its_allocation() {
         ("main", "exec2", "exit 9", ""),
     ];
     let file = world.file(&job("api", 1, &tasks));
-    let run = Running::of(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
+    let run = Running::start(&mut world.encamp(&["run", "--rm", file.to_str().unwrap()]));
     world.until_all_run(1);
     world.run(&["stop", "api/before"]).exited(0);
     // No main task had an end of its own.

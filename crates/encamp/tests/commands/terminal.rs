@@ -9,8 +9,8 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
-use crate::running::{job, until};
-use crate::world::{Ended, World, world};
+use crate::running::job;
+use crate::world::{Ended, World, until, world};
 
 const WAIT: &str = "while :; do sleep 0.1; done";
 

@@ -127,7 +127,7 @@ fn other_commands_find_what_runs_in_the_run_directory() {
     let state = state.take(500).find(both_run).unwrap();
     assert_eq!(state["Name"], "j.g[0]");
     assert_eq!(state["ClientStatus"], "running");
-    assert_eq!(state["Encamp"]["Pid"], running.child.id());
+    assert_eq!(state["Encamp"]["Pid"], running.pid().as_raw_pid());
     for name in ["a", "b"] {
         let task = &state["TaskStates"][name];
         assert_eq!(task["State"], "running");

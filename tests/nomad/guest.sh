@@ -60,6 +60,8 @@ cp /usr/bin/busybox "$tree/usr/bin/busybox"
 for applet in $(busybox --list); do
     [ -e "$tree/usr/bin/$applet" ] || [ -e "$tree/usr/sbin/$applet" ] || ln -s busybox "$tree/usr/bin/$applet"
 done
+# Where the kernel looks for it.
+ln -sf ../bin/busybox "$tree/usr/sbin/modprobe"
 for file in passwd group hosts hostname nsswitch.conf protocols services resolv.conf mime.types ld.so.cache; do
     [ ! -e "/etc/$file" ] || cp -L "/etc/$file" "$tree/etc/"
 done
@@ -97,7 +99,7 @@ mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts
 mount -t tmpfs tmpfs /dev/shm
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
-for module in overlay veth bridge br_netfilter nf_tables nft_compat nft_chain_nat xt_comment xt_conntrack xt_nat xt_MASQUERADE xt_addrtype xt_mark xt_tcpudp; do
+for module in overlay veth bridge br_netfilter nf_tables nft_compat nft_chain_nat xt_comment xt_conntrack xt_nat xt_MASQUERADE xt_multiport xt_addrtype xt_mark xt_tcpudp; do
     modprobe $module 2>/dev/null || echo "no module $module" >/dev/ttyS1
 done
 ip link set lo up

@@ -116,11 +116,15 @@ impl<'de> Visitor<'de> for AnyValue {
 }
 
 #[cfg(test)]
+#[path = "msgpack_vectors.rs"]
+mod vectors;
+
+#[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
-    fn bytes(hex: &str) -> Vec<u8> {
+    pub(super) fn bytes(hex: &str) -> Vec<u8> {
         (0..hex.len())
             .step_by(2)
             .map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap())

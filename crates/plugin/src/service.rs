@@ -432,3 +432,17 @@ impl Driver for Service {
         Err(Status::unimplemented("networks are made by the client"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    #[allow(clippy::panic, reason = "what is tested")]
+    async fn a_panic_is_an_error_of_its_call() {
+        let error = blocking(|| -> Result<(), Status> { panic!("a mistake of ours") }).await;
+        let error = error.map_err(|status| status.message().to_owned());
+        assert!(error.is_err_and(|message| message.contains("a mistake of ours")));
+        assert_eq!(blocking(|| Ok(1)).await.ok(), Some(1));
+    }
+}

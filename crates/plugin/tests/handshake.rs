@@ -212,6 +212,24 @@ async fn networks_are_not_made_here_and_the_connection_lives() {
     driver.task_events(TaskEventsRequest {}).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_service_that_nobody_has_is_unimplemented_and_the_connection_lives() {
+    let host = Host::start("exec", &[]);
+    let channel = host.connect().await;
+    let mut stranger = tonic::client::Grpc::new(channel.clone());
+    stranger.ready().await.unwrap();
+    let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+        .parse()
+        .unwrap();
+    let codec = tonic_prost::ProstCodec::<PluginInfoRequest, PluginInfoRequest>::default();
+    let answer = stranger
+        .unary(tonic::Request::new(PluginInfoRequest {}), path, codec)
+        .await;
+    assert_eq!(answer.unwrap_err().code(), Code::Unimplemented);
+    let mut base = BasePluginClient::new(channel);
+    base.plugin_info(PluginInfoRequest {}).await.unwrap();
+}
+
 /// The part of the next test that runs as somebody else: says whether the other end hung up.
 #[test]
 fn somebody_else_connects() {

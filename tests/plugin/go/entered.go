@@ -27,6 +27,11 @@ func (c checks) entered(h *host, t *task) {
 		err = nil
 	}
 	c.check("one that takes too long is killed and an error", unless(err, "it is not"))
+	result, err = h.driver.ExecTask(t.config.ID, []string{"/bin/sh", "-c", "seq 1 3000; seq 3001 6000 >&2"}, patience(10*time.Second))
+	if err == nil && (len(result.Stdout) != 4096 || !strings.HasSuffix(string(result.Stdout), "\n6000\n")) {
+		err = fmt.Errorf("%d bytes, the last of them %q", len(result.Stdout), result.Stdout[max(0, len(result.Stdout)-20):])
+	}
+	c.check("of much output the last 4 KiB are kept", err)
 	for _, dialogue := range dialogues {
 		c.check("over a stream: "+dialogue.what, c.hold(h, t, dialogue))
 	}
@@ -59,6 +64,7 @@ var dialogues = []dialogue{
 	{what: "input to its end", command: "cat", says: []*drivers.ExecTaskStreamingRequestMsg{typed("hello ", false), {}, typed("world", true)}, stdout: "hello world"},
 	{what: "a heartbeat is nothing", command: "echo done", says: []*drivers.ExecTaskStreamingRequestMsg{{}, {}}, stdout: "done\n"},
 	{what: "no terminal unless asked for", command: "test -t 0 || test -t 1 || echo none", stdout: "none\n"},
+	{what: "stty is told so", command: "stty size 2>&1 | grep -o 'Inappropriate ioctl for device'", stdout: "Inappropriate ioctl for device\n"},
 	{what: "a terminal of the size that was said", command: "sleep 0.3; stty size", tty: true, says: []*drivers.ExecTaskStreamingRequestMsg{sized(100, 100)}, stdout: "100 100\r\n"},
 	{what: "a terminal ends with its leader", command: "sleep 300 & echo leader", tty: true, stdout: "leader\r\n"},
 	{what: "a terminal echoes what is typed", command: "read line; echo got $line", tty: true, says: []*drivers.ExecTaskStreamingRequestMsg{typed("x\n", false)}, stdout: "x\r\ngot x\r\n"},

@@ -8,6 +8,10 @@ use crate::{Outcome, Repository};
 /// The file names, which are the labels of the blocks below.
 const PLUGINS: [&str; 2] = ["exec", "nomad-driver-exec2"];
 
+/// As a system service has it. Tasks of `exec2` look for their commands along the agent's, and what a person's own `PATH` leads to lies in
+/// that person's home, where no task may go.
+const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The fingerprinters that are left out ask networks of clouds, and wait for them.
 const CONFIGURATION: &str = r#"client {
   options = { "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean" }
@@ -42,7 +46,8 @@ pub(crate) fn run(repository: &Repository) -> Outcome {
     agent
         .arg("-config")
         .arg(configuration)
-        .args(std::env::args().skip(2));
+        .args(std::env::args().skip(2))
+        .env("PATH", SYSTEM_PATH);
     Err(format!("{}: {}", nomad.display(), agent.exec()).into())
 }
 

@@ -472,7 +472,10 @@ mod tests {
         let (scratch, job) = (Scratch::new(), job());
         let World { site, alloc } = world(&scratch, &job, &scratch.path().join("data"));
         let run_dir = alloc.run_dir.dir().path().to_owned();
-        std::fs::create_dir(run_dir.join("run.json.new")).unwrap();
+        // No file takes the place of a directory.
+        let journal = run_dir.join("run.json");
+        std::fs::remove_file(&journal).unwrap();
+        std::fs::create_dir(&journal).unwrap();
         let left = site.clear_one(alloc);
         assert_eq!(left.len(), 1, "{left:?}");
         assert!(!run_dir.exists());

@@ -35,6 +35,7 @@ use crate::testing::Scratch;
 pub(crate) enum Act {
     Exit(i32),
     UntilStopped(i32),
+    UntilSignalled(i32),
     UntilKilled,
     NoStart,
     /// The host is short of something.
@@ -157,7 +158,7 @@ impl Starts for Script<'_> {
                 });
             }
             Act::Exit(code) => Some(code),
-            Act::UntilStopped(_) | Act::UntilKilled => None,
+            Act::UntilStopped(_) | Act::UntilSignalled(_) | Act::UntilKilled => None,
         };
         Ok(Actor {
             name: task.name.clone(),
@@ -204,6 +205,10 @@ impl Running for Actor {
     fn signal(&self, signal: &str) -> Result<(), driver::Error> {
         let words = format!("signal {} {signal}", self.name);
         self.log.lock().unwrap().push(words);
+        if let Act::UntilSignalled(code) = self.act {
+            self.end.0.lock().unwrap().get_or_insert(code);
+            self.end.1.notify_all();
+        }
         Ok(())
     }
 

@@ -227,12 +227,17 @@ fn a_leaders_end_is_the_end_of_its_group() {
 
 #[test]
 fn sidecars_are_restarted_on_success_and_end_with_the_main_tasks() {
-    let director = cued(&[("side Restarting", |to| {
-        to.asks["main"].send(Ask::Signal {
+    fn signal(to: &Sends, task: &str) {
+        to.asks[task].send(Ask::Signal {
             signal: "SIGUSR1".to_owned(),
             reason: String::new(),
         });
-    })]);
+    }
+    // Not before the other runs: what a task is asked before its start is for naught.
+    let director = cued(&[
+        ("main Started", |to| signal(to, "side")),
+        ("side Restarting", |to| signal(to, "main")),
+    ]);
     let played = play(
         vec![
             Part::new("main", &[Act::UntilStopped(0), Act::Exit(0)]),
@@ -240,7 +245,7 @@ fn sidecars_are_restarted_on_success_and_end_with_the_main_tasks() {
                 "side",
                 Hook::Prestart,
                 true,
-                &[Act::Exit(0), Act::UntilStopped(0)],
+                &[Act::UntilSignalled(0), Act::UntilStopped(0)],
             ),
         ],
         Director {
@@ -259,13 +264,9 @@ fn sidecars_are_restarted_on_success_and_end_with_the_main_tasks() {
             ..Director::default()
         },
     );
-    assert!(
-        starts(&played)
-            .iter()
-            .filter(|name| **name == "side")
-            .count()
-            >= 1
-    );
+    let starts = starts(&played);
+    let of_side = starts.iter().filter(|name| **name == "side");
+    assert_eq!(of_side.count(), 2);
     assert!(played.events("side").contains(&"Main Tasks Dead"));
     assert_eq!(played.tasks[0].code, Some(0));
     assert_eq!(played.state.task_states["main"].restarts, 1);

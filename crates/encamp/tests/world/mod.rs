@@ -110,7 +110,8 @@ impl World {
             left.extend(names.map(|name| format!("{place}/{name}")));
         }
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
-        let own = self.dir.display().to_string();
+        // With the slash: one name may begin as another.
+        let own = format!("{}/", self.dir.display());
         left.extend(
             mounts
                 .lines()

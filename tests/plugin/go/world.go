@@ -195,11 +195,12 @@ func (w *world) environment(dir *allocdir.TaskDir, alloc, name string) map[strin
 func resources(cpuset string) *drivers.Resources {
 	return &drivers.Resources{
 		NomadResources: &structs.AllocatedTaskResources{
-			Cpu:    structs.AllocatedCpuResources{CpuShares: 200},
+			// Enough for exec2's quota not to slow an emulated machine down further.
+			Cpu:    structs.AllocatedCpuResources{CpuShares: 1000},
 			Memory: structs.AllocatedMemoryResources{MemoryMB: 128},
 		},
 		LinuxResources: &drivers.LinuxResources{
-			CPUShares: 200, MemoryLimitBytes: 128 << 20, PercentTicks: 0.1, CpusetCgroupPath: cpuset,
+			CPUShares: 1000, MemoryLimitBytes: 128 << 20, PercentTicks: 0.5, CpusetCgroupPath: cpuset,
 		},
 	}
 }

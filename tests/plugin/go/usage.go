@@ -34,14 +34,18 @@ func (c checks) burner(h *host) {
 	c.check("of a task that is not known nothing is told, and well", errors.Join(err, drained(ctx, unknown)))
 }
 
-// The first sample is since the start, so the second and the third are looked at.
+// The first sample is since the start, so two that follow each other behind it are looked at.
 func (c checks) burns(samples <-chan *drivers.TaskResourceUsage) error {
 	<-samples
 	second, third := <-samples, <-samples
+	// A machine that does much else leaves it nothing for a while.
+	for n := 0; n < 60 && third != nil && third.ResourceUsage.CpuStats.Percent < 1; n++ {
+		second, third = third, <-samples
+	}
 	if second == nil || third == nil {
 		return errors.New("it ends before the task")
 	}
-	// What a machine that does much else leaves it is unknown, but not nothing; exec2 has a quota.
+	// exec2 has a quota.
 	cpu := third.ResourceUsage.CpuStats
 	if cpu.Percent < 1 || cpu.Percent > 110 || cpu.TotalTicks <= 0 {
 		return fmt.Errorf("processor: %+v", cpu)

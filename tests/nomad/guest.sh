@@ -125,7 +125,7 @@ qemu-system-x86_64 -accel tcg,thread=single,tb-size=2048 -cpu max -smp "${PROCES
     -serial "file:$store/console" -serial "file:$store/results" -kernel "$kernel"/boot/vmlinuz-* -initrd "$store/initramfs" \
     -append "console=ttyS0 loglevel=3 panic=-1 rdinit=/init mitigations=off" </dev/null &
 machine=$!
-trap 'kill $machine 2>/dev/null' EXIT
+trap 'kill $machine 2>/dev/null || true' EXIT
 trap 'exit 1' INT TERM
 tail -f --pid=$machine "$store/results" | sed -u 's,\r,,' &
 wait $machine $! || true

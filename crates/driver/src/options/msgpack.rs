@@ -116,7 +116,7 @@ impl<'de> Visitor<'de> for AnyValue {
 }
 
 #[cfg(test)]
-#[path = "msgpack_vectors.rs"]
+#[path = "msgpack_tests.rs"]
 mod vectors;
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::Sender;
-use std::sync::{Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use driver::{ExitResult, StartError, TaskConfig};
@@ -35,8 +35,9 @@ use crate::testing::Scratch;
 pub(crate) enum Act {
     Exit(i32),
     UntilStopped(i32),
-    UntilSignalled(i32),
     UntilKilled,
+    /// With this code, once an event was told whose task and `Debug` begin like this.
+    Once(&'static str, i32),
     NoStart,
     /// The host is short of something.
     NoRoom,
@@ -128,15 +129,37 @@ impl Default for Director {
 
 type Log = Mutex<Vec<String>>;
 
+/// What was told so far, for those who wait for some of it.
+#[derive(Default)]
+struct Told {
+    words: Mutex<Vec<String>>,
+    more: Condvar,
+}
+
+impl Told {
+    fn push(&self, words: &str) {
+        self.words.lock().unwrap().push(words.to_owned());
+        self.more.notify_all();
+    }
+
+    fn wait_for(&self, beginning: &str) {
+        let missing = |words: &mut Vec<String>| !words.iter().any(|w| w.starts_with(beginning));
+        let words = self.words.lock().unwrap();
+        drop(self.more.wait_while(words, missing).unwrap());
+    }
+}
+
 struct Script<'a> {
     acts: Mutex<Vec<Act>>,
-    log: &'a std::sync::Arc<Log>,
+    log: &'a Arc<Log>,
+    told: &'a Arc<Told>,
 }
 
 pub(crate) struct Actor {
     name: String,
     act: Act,
-    log: std::sync::Arc<Log>,
+    log: Arc<Log>,
+    told: Arc<Told>,
     end: (Mutex<Option<i32>>, Condvar),
 }
 
@@ -157,13 +180,14 @@ impl Starts for Script<'_> {
                     source: Box::new(std::io::Error::from(Errno::NOSPC)),
                 });
             }
-            Act::Exit(code) => Some(code),
-            Act::UntilStopped(_) | Act::UntilSignalled(_) | Act::UntilKilled => None,
+            Act::Exit(code) | Act::Once(_, code) => Some(code),
+            Act::UntilStopped(_) | Act::UntilKilled => None,
         };
         Ok(Actor {
             name: task.name.clone(),
             act,
             log: self.log.clone(),
+            told: self.told.clone(),
             end: (Mutex::new(end), Condvar::new()),
         })
     }
@@ -171,6 +195,9 @@ impl Starts for Script<'_> {
 
 impl Running for Actor {
     fn wait(&self) -> Result<ExitResult, driver::Error> {
+        if let Act::Once(event, _) = self.act {
+            self.told.wait_for(event);
+        }
         let mut end = self.end.0.lock().unwrap();
         while end.is_none() {
             end = self.end.1.wait(end).unwrap();
@@ -205,10 +232,6 @@ impl Running for Actor {
     fn signal(&self, signal: &str) -> Result<(), driver::Error> {
         let words = format!("signal {} {signal}", self.name);
         self.log.lock().unwrap().push(words);
-        if let Act::UntilSignalled(code) = self.act {
-            self.end.0.lock().unwrap().get_or_insert(code);
-            self.end.1.notify_all();
-        }
         Ok(())
     }
 
@@ -261,7 +284,7 @@ fn pumps(scratch: &Scratch, name: &str, to: &Sender<order::Message>) -> Pumps {
 /// Plays it to its end.
 pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
     let scratch = Scratch::new();
-    let log = std::sync::Arc::new(Log::default());
+    let (log, told) = (Arc::new(Log::default()), Arc::new(Told::default()));
     let inbox = Inbox::new();
     let inboxes: Vec<Inbox<_>> = parts.iter().map(|_| Inbox::new()).collect();
     let names: Vec<String> = parts.iter().map(|part| part.task.name.clone()).collect();
@@ -277,6 +300,7 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
             return;
         };
         let words = format!("{} {event:?}", whose.task);
+        told.push(&words);
         let mut cues = cues.lock().unwrap();
         if let Some(place) = cues.iter().position(|(cue, _)| words.starts_with(cue)) {
             (cues.remove(place).1)(&sends.lock().unwrap());
@@ -327,13 +351,15 @@ pub(crate) fn play(parts: Vec<Part>, director: Director) -> Played {
                     place,
                     to: to.clone(),
                 };
-                let (log, pumps, stopping) = (&log, &all_pumps[place], stopping[place].clone());
+                let (log, told) = (&log, &told);
+                let (pumps, stopping) = (&all_pumps[place], stopping[place].clone());
                 scope.spawn(move || {
                     let policy = part.task.restart.clone();
                     let runner = TaskRunner {
                         driver: &Script {
                             acts: Mutex::new(part.acts),
                             log,
+                            told,
                         },
                         configures: &Plain(part.task.name.clone()),
                         steps: part.hooks.into_iter().map(Step::of).collect(),

@@ -177,7 +177,7 @@ fn a_main_task_that_fails_for_good_ends_its_siblings() {
     let played = play(
         vec![
             Part::new("one", &[Act::UntilStopped(143)]),
-            Part::new("two", &[Act::Exit(1), Act::Exit(5)])
+            Part::new("two", &[Act::Once("one Started", 1), Act::Exit(5)])
                 .with(|part| part.task.restart.attempts = 1),
         ],
         Director::default(),
@@ -214,7 +214,7 @@ fn a_leaders_end_is_the_end_of_its_group() {
     let played = play(
         vec![
             Part::new("web", &[Act::UntilStopped(0)]),
-            Part::new("log", &[Act::Exit(0)]).with(|part| part.task.leader = true),
+            Part::new("log", &[Act::Once("web Started", 0)]).with(|part| part.task.leader = true),
         ],
         Director::default(),
     );
@@ -227,17 +227,11 @@ fn a_leaders_end_is_the_end_of_its_group() {
 
 #[test]
 fn sidecars_are_restarted_on_success_and_end_with_the_main_tasks() {
-    fn signal(to: &Sends, task: &str) {
-        to.asks[task].send(Ask::Signal {
-            signal: "SIGUSR1".to_owned(),
-            reason: String::new(),
+    let restart: fn(&Sends) = |to| {
+        to.asks["main"].send(Ask::Restart {
+            reason: "changed".to_owned(),
         });
-    }
-    // Not before the other runs: what a task is asked before its start is for naught.
-    let director = cued(&[
-        ("main Started", |to| signal(to, "side")),
-        ("side Restarting", |to| signal(to, "main")),
-    ]);
+    };
     let played = play(
         vec![
             Part::new("main", &[Act::UntilStopped(0), Act::Exit(0)]),
@@ -245,24 +239,11 @@ fn sidecars_are_restarted_on_success_and_end_with_the_main_tasks() {
                 "side",
                 Hook::Prestart,
                 true,
-                &[Act::UntilSignalled(0), Act::UntilStopped(0)],
+                // Not before the other runs: what a task is asked before its start is for naught.
+                &[Act::Once("main Started", 0), Act::UntilStopped(0)],
             ),
         ],
-        Director {
-            cues: director
-                .cues
-                .into_iter()
-                .chain([(
-                    "main Signaling",
-                    (|to: &Sends| {
-                        to.asks["main"].send(Ask::Restart {
-                            reason: "changed".to_owned(),
-                        });
-                    }) as fn(&Sends),
-                )])
-                .collect(),
-            ..Director::default()
-        },
+        cued(&[("side Started", |_| ()), ("side Started", restart)]),
     );
     let starts = starts(&played);
     let of_side = starts.iter().filter(|name| **name == "side");
@@ -325,7 +306,7 @@ fn the_end_of_a_groups_time_ends_its_tasks_and_starts_no_others() {
     let director = Director {
         times: Times {
             shutdown_delay: Duration::ZERO,
-            max_run_duration: Some(Duration::from_millis(50)),
+            max_run_duration: Some(Duration::from_millis(300)),
         },
         ..Director::default()
     };
@@ -545,7 +526,7 @@ fn what_came_first_is_why_a_task_ends() {
 #[test]
 fn a_signal_during_an_end_that_a_failure_began_leaves_it_a_failure() {
     let one = || Part::new("one", &[Act::UntilKilled]);
-    let two = || Part::new("two", &[Act::Exit(5)]).never_again();
+    let two = || Part::new("two", &[Act::Once("one Started", 5)]).never_again();
     let asked: fn(&Sends) = |to| {
         to.alloc.send(Message::Asked(request(None))).unwrap();
         kill_now(to);

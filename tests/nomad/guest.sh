@@ -21,6 +21,7 @@ if [ -z "$nomad" ]; then
     echo "NOT RUN: there is no nomad binary on PATH, and ENCAMP_NOMAD names none" >&2
     exit 77
 fi
+scenarios=$*
 store=${CARGO_TARGET_DIR:-$repository/target}/nomad
 tree=$store/tree
 mkdir -p "$store"
@@ -42,6 +43,17 @@ program() {
     done
 }
 
+# libraries DIRECTORY…: those of the libraries below it.
+libraries() { find "$@" -name '*.so*' -type f -exec ldd {} + 2>/dev/null | grep -o '/[^ ]*' | grep -v ':$' | sort -u | xargs -r -I{} cp -nL --parents {} "$tree" || true; }
+
+# wanted NAME…: whether one of these scenarios is to be played.
+wanted() {
+    local name
+    [ -n "$scenarios" ] || return 0
+    for name in "$@"; do [[ " $scenarios " != *" $name "* ]] || return 0; done
+    return 1
+}
+
 rm -rf "$tree"
 mkdir -p "$tree"/{usr/bin,usr/sbin,usr/lib,usr/lib64,usr/local/bin,etc,proc,sys,dev,tmp,root,run,var/tmp,var/lib,mnt,srv,opt}
 for link in bin sbin lib lib64; do ln -s "usr/$link" "$tree/$link"; done
@@ -53,16 +65,25 @@ for name in iptables ip6tables; do ln -sf /usr/sbin/xtables-nft-multi "$tree/usr
 cp -a --parents /usr/lib/x86_64-linux-gnu/xtables "$tree" 2>/dev/null || true
 ln -sf python3.11 "$tree/usr/bin/python3"
 (cd / && find usr/lib/python3.11 -name test -prune -o -name '*dist-packages*' -prune -o -name ensurepip -prune -o -name idlelib -prune -o -type f -print | cpio -pdm --quiet "$tree")
-for extension in "$tree"/usr/lib/python3.11/lib-dynload/*.so; do
-    ldd "$extension" | grep -o '/[^ ]*' | xargs -r -I{} cp -nL --parents {} "$tree" || true
-done
+libraries "$tree/usr/lib/python3.11/lib-dynload"
+# What the jobs of examples/ run. A JDK is large: only for those who want it.
+[ ! -x /usr/sbin/nginx ] || program /usr/sbin/nginx /etc/nginx/mime.types /etc/ssl/openssl.cnf
+jdk=$(dirname "$(dirname "$(realpath /usr/bin/javac 2>/dev/null || true)")")
+if wanted java examples && [ -x "$jdk/bin/javac" ]; then
+    (find "$jdk" /etc/java-*-openjdk \( -name jmods -o -name man -o -name legal -o -name 'src.zip' \) -prune -o -print0 | cpio --null -pdm --quiet "$tree")
+    libraries "$jdk"
+    for name in java javac; do
+        ln -s "$jdk/bin/$name" "$tree/usr/bin/$name"
+        program "$jdk/bin/$name"
+    done
+fi
 cp /usr/bin/busybox "$tree/usr/bin/busybox"
 for applet in $(busybox --list); do
     [ -e "$tree/usr/bin/$applet" ] || [ -e "$tree/usr/sbin/$applet" ] || ln -s busybox "$tree/usr/bin/$applet"
 done
 # Where the kernel looks for it.
 ln -sf ../bin/busybox "$tree/usr/sbin/modprobe"
-for file in passwd group hosts hostname nsswitch.conf protocols services resolv.conf mime.types ld.so.cache; do
+for file in os-release passwd group hosts hostname nsswitch.conf protocols services resolv.conf mime.types ld.so.cache; do
     [ ! -e "/etc/$file" ] || cp -L "/etc/$file" "$tree/etc/"
 done
 printf 'root:*:19000::::::\n' >"$tree/etc/shadow"
@@ -78,6 +99,7 @@ for binary in "$nomad" "$encamp" "${ENCAMP_EXEC2:-}"; do
     ldd "$binary" 2>/dev/null | grep -o '/[^ ]*' | xargs -r -I{} cp -nL --parents {} "$tree" || true
 done
 cp -r "$here" "$tree/opt/tests/nomad"
+cp -r "$repository/examples" "$tree/opt/examples"
 # What would take the guest long.
 strip -o "$tree/opt/nomad/nomad" "$nomad"
 busybox depmod -b "$tree" "$release"
@@ -113,7 +135,7 @@ INIT
 cat >"$tree/settings" <<RUN
 export ENCAMP_NOMAD=/opt/nomad/nomad ENCAMP=/opt/nomad/encamp ENCAMP_EXEC2=$([ -z "${ENCAMP_EXEC2:-}" ] || echo /opt/nomad/exec2)
 export PATIENCE=${PATIENCE:-20} GOGC=400
-${GUEST_COMMAND:-/opt/tests/nomad/run.sh $*}
+${GUEST_COMMAND:-/opt/tests/nomad/run.sh $scenarios}
 RUN
 chmod +x "$tree/init"
 

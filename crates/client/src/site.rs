@@ -250,8 +250,7 @@ impl<'p> Site<'p> {
             // For whoever has to finish this; where it cannot be written down, it is undone all the same.
             let recorded = run_dir.record(|journal| journal.keep = true);
             left.extend(recorded.err().map(Error::from));
-        }
-        if !keep {
+        } else {
             logs.iter().for_each(|logs| await_readers(logs));
         }
         if let Err(error) = run_dir.clear() {

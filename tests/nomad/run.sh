@@ -143,7 +143,7 @@ agent_start() {
     env PATH=$system_path AGENT_SECRET=hunter2 "${agent_environment[@]}" setsid "${agent_inside[@]}" "$nomad" agent -config "$work/agent.hcl" "${agent_options[@]}" >>"$work/agent.log" 2>&1 </dev/null &
     agent=$!
     if until_true 60 node_ready; then return 0; fi
-    echo "the agent is not ready; the end of its log:" >&2
+    fail "the agent gets ready; the end of its log:"
     tail -20 "$work/agent.log" >&2
     return 1
 }
@@ -754,7 +754,7 @@ usual_plugins
 agent_start || exit 1
 for scenario in "${all[@]}"; do
     echo "== $scenario"
-    "s_$scenario"
+    if declare -F "s_$scenario" >/dev/null; then "s_$scenario"; else fail "there is no such scenario"; fi
 done
 echo "$passed passed, $failed failed, $left_out left out"
 [ "$failed" = 0 ]

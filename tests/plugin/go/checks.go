@@ -31,6 +31,7 @@ func (c checks) all() {
 	if !c.check("a launch that is configured with the machine's topology", err) {
 		return
 	}
+	streamsAreOpen := c.streams(h)
 	c.identity(h)
 	c.environment(h)
 	c.ends(h)
@@ -43,6 +44,7 @@ func (c checks) all() {
 	c.load(h)
 	c.shortage(h)
 	c.badInput(h)
+	streamsAreOpen()
 	h = c.survives(h)
 	if h == nil {
 		return

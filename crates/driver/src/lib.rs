@@ -35,6 +35,7 @@ mod lower;
 mod network;
 mod nodes;
 pub mod options;
+mod orphans;
 mod processes;
 mod recover;
 mod remembered;

@@ -12,14 +12,15 @@ use sandbox::Spec;
 use sandbox::spec::Mount;
 use shim::{Found, Launch, Lifetime, Running, SpawnError};
 
-use crate::api::{Driver, Error, Kind, Operator, StartError, Task};
+use crate::api::{Driver, Kind, Operator, StartError, Task};
 use crate::denials::{Watch, Watched};
 use crate::handle::{Handle, Started};
 use crate::remembered::Reserved;
 use crate::stats::{self, Sample};
 use crate::task_config::TaskConfig;
 use crate::{
-    device_rules, exec, exec2, fingerprint, given_cgroup, limits, lookup, lower, signals, state_dir,
+    device_rules, exec, exec2, fingerprint, given_cgroup, limits, lookup, lower, orphans, signals,
+    state_dir,
 };
 
 /// How long what a crashed predecessor left in the cgroup may take to die.
@@ -45,25 +46,6 @@ impl Driver {
             release_reader(&task.stderr_path);
         }
         started
-    }
-
-    /// Removes what is kept of a task that has ended and that nobody asks for any more: one that could not be recovered, as after a reboot.
-    /// One that runs is left alone.
-    ///
-    /// # Errors
-    /// A shim that does not answer; unlink(2), rmdir(2).
-    pub fn forget_unknown(&self, id: &str) -> Result<(), Error> {
-        let state = state_dir::of(&self.0.place.state_dir, id);
-        if state.symlink_metadata().is_err() {
-            return Ok(());
-        }
-        match shim::attach(&state)? {
-            Found::Alive(..) => Ok(()),
-            Found::Ended(_) | Found::Lost => shim::forget(&state).map_err(|source| Error::Io {
-                act: format!("remove the state directory {}", state.display()),
-                source,
-            }),
-        }
     }
 
     fn attempt(&self, task: &TaskConfig) -> Result<Task, StartError> {
@@ -109,6 +91,9 @@ impl Driver {
         let spawned =
             shim::spawn(&launch).map_err(|error| spawn_error(error, self.kind(), &spec))?;
         undo.armed = false;
+        if self.0.place.lifetime == Lifetime::Detached {
+            orphans::note(&state, &task.alloc_dir, &given.made);
+        }
         let started = Started {
             kind: self.kind(),
             id: task.id.clone(),

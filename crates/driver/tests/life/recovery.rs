@@ -1,5 +1,6 @@
 //! What a handle must say, and what is done with one that says something else.
 use std::fs;
+use std::time::Duration;
 
 use driver::task_config::{Device, TaskConfig};
 use driver::{Driver, Kind, State, Task};
@@ -56,6 +57,29 @@ fn what_could_not_be_recovered_leaves_no_record() {
         other.forget_unknown(task.id()).unwrap();
         other.forget_unknown(task.id()).unwrap();
         assert_eq!(records(), 0);
+        task.destroy(true).unwrap();
+    });
+}
+
+#[test]
+fn behind_a_task_whose_allocation_is_gone_all_is_cleared_up_once_it_has_ended() {
+    quietly("orphan", &sh("sleep 600"), |world| {
+        let task = world.start().unwrap();
+        let other = driver(world.kind, &world.root);
+        let forgotten = || other.forget_orphans().unwrap();
+        let records = || fs::read_dir(world.root.join("state")).unwrap().count();
+        let cgroups = || world.cgroup.added().v1.values().any(|path| path.exists());
+        let gone = world.root.join("gone");
+        fs::rename(&world.task.alloc_dir, &gone).unwrap();
+        assert_eq!((forgotten(), records()), (0, 1), "it runs");
+        assert_eq!(task.inspect().unwrap().state, State::Running);
+        task.stop("SIGKILL", Duration::from_secs(5)).unwrap();
+        task.wait().unwrap();
+        fs::rename(&gone, &world.task.alloc_dir).unwrap();
+        assert_eq!((forgotten(), records()), (0, 1), "somebody may ask for it");
+        fs::rename(&world.task.alloc_dir, &gone).unwrap();
+        assert_eq!((forgotten(), records(), cgroups()), (1, 0, false));
+        assert_eq!(forgotten(), 0);
         task.destroy(true).unwrap();
     });
 }

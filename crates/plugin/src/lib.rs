@@ -19,6 +19,7 @@ mod host;
 mod lifetime;
 mod line;
 mod log;
+mod orphans;
 pub mod proto;
 pub mod schema;
 mod serve;

@@ -20,7 +20,7 @@ use crate::proto::plugin::grpc_controller_server::GrpcControllerServer;
 use crate::proto::plugin::grpc_stdio_server::GrpcStdioServer;
 use crate::service::Service;
 use crate::socket::Socket;
-use crate::{config, log};
+use crate::{config, log, orphans};
 
 /// Threads for calls that block: every StopTask holds one for as long as its task is given, and none may wait for another's.
 const BLOCKING_THREADS: usize = 4096;
@@ -129,6 +129,7 @@ fn server(kind: Kind, socket: &Socket, quit: &Quit, ear: &Ear) -> tonic::transpo
     let place = config::Place::new(socket.directory());
     let base = Base::new(kind, place);
     let driver = Service::new(kind, base.driver(), ear.clone());
+    tokio::spawn(orphans::forget(base.driver()));
     let (health, health_service) = tonic_health::server::health_reporter();
     tokio::spawn(async move {
         health

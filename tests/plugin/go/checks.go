@@ -49,6 +49,9 @@ func (c checks) all() {
 	if h == nil {
 		return
 	}
+	if h = c.forgets(h); h == nil {
+		return
+	}
 	if h = c.crowds(h); h == nil {
 		return
 	}

@@ -4,6 +4,8 @@
 # refused DRIVER WHAT PATTERN OF_TASK OF_CONFIG: the event says why, in the originals' words; nothing has been started.
 refused() {
     driver=$1
+    local records
+    records=$(ls "$work/state")
     cat >"$work/refused.nomad.hcl" <<E2
 job "refused" {
   type = "batch"
@@ -31,7 +33,7 @@ E2
     has "$driver: $2: the event says why" "$(events "$alloc")" "$3"
     has "$driver: $2: it is not tried again" "$(events "$alloc")" 'Not Restarting|Setup Failure|Failed Validation'
     check "$driver: $2: nothing was started" [ ! -e "$work/data/alloc/$alloc/alloc/started" ]
-    same "$driver: $2: nothing is left" "$(ls "$work/state")$(cat $(find /sys/fs/cgroup -path "*nomad*$alloc*" -name cgroup.procs) </dev/null 2>/dev/null)" ""
+    same "$driver: $2: nothing is left" "$(comm -13 <(echo "$records") <(ls "$work/state"))$(cat $(find /sys/fs/cgroup -path "*nomad*$alloc*" -name cgroup.procs) </dev/null 2>/dev/null)" ""
     purge refused
 }
 

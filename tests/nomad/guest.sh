@@ -57,7 +57,7 @@ wanted() {
 rm -rf "$tree"
 mkdir -p "$tree"/{usr/bin,usr/sbin,usr/lib,usr/lib64,usr/share/doc,usr/local/bin,etc,proc,sys,dev,tmp,root,run,var/tmp,var/lib,mnt,srv,opt}
 for link in bin sbin lib lib64; do ln -s "usr/$link" "$tree/$link"; done
-for name in bash sh cat env head seq stty timeout prlimit ls sleep true id jq curl iptables ip nsenter unshare mount umount script pgrep setsid df grep sed awk find sort comm stat tail tr cut date; do
+for name in bash sh cat env head seq stty timeout prlimit readlink xargs ls sleep true id jq curl iptables ip nsenter unshare mount umount script pgrep setsid df grep sed awk find sort comm stat tail tr cut date; do
     found=$(PATH=/usr/sbin:/usr/bin:/sbin:/bin type -P "$name") && program "$(realpath "$(dirname "$found")")/$(basename "$found")"
 done
 program /usr/bin/python3.11 /usr/lib/cni/* /usr/sbin/xtables-nft-multi

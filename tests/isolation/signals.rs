@@ -86,17 +86,10 @@ fn a_program_that_handles_no_signal_stops_at_once_also_as_pid_1() {
     }
     let world = World::shared();
     for driver in DRIVERS {
-        let running = world.start(
-            &Job::new(
-                driver,
-                "/bin/sh",
-                &["-c", "echo ready; exec /bin/sleep 600"],
-            )
-            .task("kill_timeout = \"25s\""),
-        );
-        let _ = running.wait_for_stdout("ready");
-        // The shell has said so before it becomes sleep.
-        std::thread::sleep(Duration::from_millis(200));
+        let running =
+            world.start(&Job::new(driver, "/bin/sleep", &["600"]).task("kill_timeout = \"25s\""));
+        // Told once the command is executed: no handler of another program is there any more.
+        let _ = running.wait_for_stderr("started, pid");
         let begin = Instant::now();
         running.signal(Signal::INT);
         let _ = running.wait().exited(INTERRUPTED);
@@ -143,7 +136,8 @@ fn the_second_signal_kills_at_once() {
         let _ = running.wait_for_stdout(crate::CATCHING);
         let begin = Instant::now();
         running.signal(Signal::INT);
-        std::thread::sleep(Duration::from_millis(300));
+        // Two that nobody has taken yet are one (signal(7)).
+        let _ = running.wait_for_stderr("stopping:");
         running.signal(Signal::INT);
         let _ = running.wait().exited(KILLED);
         assert!(begin.elapsed() < soon(), "{driver}: {:?}", begin.elapsed());

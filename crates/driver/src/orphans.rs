@@ -59,7 +59,8 @@ impl Driver {
         if state.symlink_metadata().is_err() {
             return Ok(());
         }
-        forget_ended(&state).map(drop)
+        // Its cgroups may be those of its next start by now.
+        forget_ended(&state, &Paths::default()).map(drop)
     }
 
     /// Removes what is kept of all tasks that have ended and whose allocation's directory is gone, and their cgroups; says of how many.
@@ -79,7 +80,7 @@ impl Driver {
         let orphans = states.filter_map(|state| Some((orphan(&state)?, state)));
         let mut outcome = Ok(0);
         for (note, state) in orphans {
-            match clear(&note, &state) {
+            match forget_ended(&state, &note.made) {
                 Ok(cleared) => outcome = outcome.map(|count| count + usize::from(cleared)),
                 Err(error) => outcome = Err(error),
             }
@@ -88,26 +89,12 @@ impl Driver {
     }
 }
 
-/// The cgroups first: without the note nobody would know of them.
-fn clear(note: &Note, state: &Path) -> Result<bool, Error> {
+/// Forgets a task that has ended, with the cgroups that are named; says whether it has.
+fn forget_ended(state: &Path, made: &Paths) -> Result<bool, Error> {
     if let Found::Alive(..) = shim::attach(state)? {
         return Ok(false);
     }
-    Cgroup::at(&note.made).remove()?;
-    forget_ended(state)
-}
-
-/// Whether it has ended, and is forgotten.
-fn forget_ended(state: &Path) -> Result<bool, Error> {
-    match shim::attach(state)? {
-        Found::Alive(..) => Ok(false),
-        Found::Ended(_) | Found::Lost => {
-            shim::forget(state)
-                .map(|()| true)
-                .map_err(|source| Error::Io {
-                    act: format!("remove the state directory {}", state.display()),
-                    source,
-                })
-        }
-    }
+    // First: without the note nobody would know of them.
+    Cgroup::at(made).remove()?;
+    state_dir::remove(state).map(|()| true)
 }

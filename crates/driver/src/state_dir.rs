@@ -1,9 +1,19 @@
 //! The shim's directory of one task.
 use std::path::{Path, PathBuf};
 
+use crate::api::Error;
+
 /// Task ids hold `/` and are longer than the name of a socket may be (`sun_path`, unix(7)), so the name is a hash.
 pub(crate) fn of(place: &Path, id: &str) -> PathBuf {
     place.join(format!("{:016x}", fnv1a(id.as_bytes())))
+}
+
+/// Removes one, with all that is recorded there. Idempotent.
+pub(crate) fn remove(state: &Path) -> Result<(), Error> {
+    shim::forget(state).map_err(|source| Error::Io {
+        act: format!("remove the state directory {}", state.display()),
+        source,
+    })
 }
 
 /// FNV-1a, 64 bit.

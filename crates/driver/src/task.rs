@@ -14,7 +14,7 @@ use crate::api::{Compute, Error, ExitResult, State, Status, Task, TaskStats};
 use crate::denials::{Denials, Watched};
 use crate::handle::{Handle, Process};
 use crate::stats::{self, Sample};
-use crate::{result, signals};
+use crate::{result, signals, state_dir};
 
 /// How long what a task leaves behind may take to die.
 const EMPTYING: Duration = Duration::from_secs(15);
@@ -131,8 +131,7 @@ impl Task {
         if !self.known().as_ref().is_some_and(|ended| ended.emptied) {
             self.cgroup().empty(EMPTYING)?;
         }
-        let act = || format!("remove the state directory {}", self.handle.state.display());
-        shim::forget(&self.handle.state).map_err(|source| Error::Io { act: act(), source })?;
+        state_dir::remove(&self.handle.state)?;
         Ok(Cgroup::at(&self.handle.made).remove()?)
     }
 
